@@ -30,13 +30,15 @@ class Product(metaclass=PoolMeta):
         cls.__rpc__['comptoir_offers'] = RPC(readonly=True)
 
     @classmethod
-    def comptoir_offers(cls, customer, lines, warehouses=()):
+    def comptoir_offers(cls, customer, lines, warehouses=(), breaks=True):
         """Offers for one customer (a party code; null is the public).
 
         lines: [{"sku", "unit": symbol or null for the sales unit,
         "quantity": decimal text}]; warehouses: codes.
         Context: company (default: the user's), currency (id or ISO code,
         default: the customer's), date (default: today).
+        breaks: ask also at every quantity where the price may step. Each
+        costs as much as the line's own price, so false is far cheaper.
         The README lists what comes back. Nothing about one line fails another.
         """
         pool = Pool()
@@ -55,9 +57,10 @@ class Product(metaclass=PoolMeta):
                 currency = Currency(currency)
             products = {p.code: p for p in cls.search([
                         ('code', 'in', list({l['sku'] for l in lines}))])}
-            places = pool.get('stock.location').search([
-                    ('type', '=', 'warehouse'),
-                    ('code', 'in', list(warehouses))])
+            places = sorted(pool.get('stock.location').search([
+                        ('type', '=', 'warehouse'),
+                        ('code', 'in', list(warehouses))]),
+                key=lambda place: warehouses.index(place.code))
         date = date or today
         with without_check_access(), Transaction().set_context(
                 company=company, currency=currency.id, date=date,
@@ -65,7 +68,7 @@ class Product(metaclass=PoolMeta):
                 customer=None, uom=None, taxes=None):
             asked = [_Line(l, products.get(l['sku'])) for l in lines]
             if facts['found']:
-                _Pricing(cls, facts['price_list'], date).price(
+                _Pricing(cls, facts['price_list'], date, breaks).price(
                     [l for l in asked if l.unit and not l.error])
             else:
                 for line in asked:
@@ -81,8 +84,8 @@ class Product(metaclass=PoolMeta):
 
     @classmethod
     def _comptoir_stock(cls, products, warehouses, today):
-        """{product id: {warehouse code: levels}} from two stock queries and
-        one search, whatever the number of products and warehouses."""
+        """{product id: [levels of each warehouse]} from two stock queries,
+        whatever the number of products and warehouses, and the open moves."""
         if not products or not warehouses:
             return {}
         ids = [p.id for p in products]
@@ -99,7 +102,7 @@ class Product(metaclass=PoolMeta):
         on_hand, forecast = levels(forecast=False), levels(forecast=True)
         arriving, due_today = cls._comptoir_receipts(ids, warehouses, today)
 
-        stock = defaultdict(dict)
+        stock = defaultdict(list)
         for product in products:
             for warehouse in warehouses:
                 key = warehouse.id, product.id
@@ -108,7 +111,8 @@ class Product(metaclass=PoolMeta):
                 # is a receipt until it is there.
                 free = forecast.get(key, 0.) - due_today.get(key, 0.)
                 free = product.default_uom.round(free)
-                stock[product.id][warehouse.code] = {
+                stock[product.id].append({
+                    'warehouse': warehouse.code,
                     'on_hand': quantity_text(there),
                     'reserved': quantity_text(
                         product.default_uom.round(there - free)),
@@ -118,7 +122,7 @@ class Product(metaclass=PoolMeta):
                             'quantity': quantity_text(quantity),
                             } for date, quantity in sorted(
                                 arriving.get(key, {}).items())],
-                    }
+                    })
         return stock
 
     @classmethod
@@ -218,7 +222,7 @@ class _Line:
                     for minimum, price in self.breaks],
                 'price_valid_until': (
                     self.valid_until and self.valid_until.isoformat()),
-                'stock': stock.get(product.id, {}),
+                'stock': stock.get(product.id, []),
                 })
         return answer
 
@@ -226,8 +230,8 @@ class _Line:
 class _Pricing:
     "Asks Tryton for every price some lines need, each question once."
 
-    def __init__(self, Product, price_list, date):
-        self.Product, self.date = Product, date
+    def __init__(self, Product, price_list, date, breaks):
+        self.Product, self.breaks = Product, breaks
         self.price_list = price_list and Pool().get('product.price_list')(
             price_list)
         # The list's lines that may apply on that day, by product (None: any).
@@ -294,6 +298,8 @@ class _Pricing:
         """(minimum in the default unit, quantity to ask for in `unit`), from
         none upwards: wherever a line of the list has a minimum. Some of them
         change nothing; the prices tell."""
+        if not self.breaks:
+            return
         default = product.default_uom
         minimums = {_ratio_of(0.)}
         if self.price_list:

@@ -1,0 +1,4 @@
+//! One module per kind of ERP.
+
+pub mod rest;
+pub mod simulated;

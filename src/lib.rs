@@ -1,0 +1,19 @@
+//! Comptoir: a real-time price and stock gateway for B2B commerce.
+//!
+//! Modules in layer order; each imports only from layers above its line (see ARCHITECTURE.md, checked by
+//! `tests/layering.rs`).
+
+pub mod clock;
+
+pub mod domain;
+
+pub mod cache;
+pub mod erp;
+
+pub mod offer;
+
+pub mod api;
+pub mod sim;
+
+pub mod app;
+pub mod cli;
