@@ -83,7 +83,7 @@ def receipts(i):
         yield 1, 30.0, 45
 
 
-# --- helpers ----------------------------------------------------------------
+# --- records ----------------------------------------------------------------
 
 config_file, database, ids_file = sys.argv[1:]
 session = proteus_config.set_trytond(database, config_file=config_file)
