@@ -67,7 +67,11 @@ mod tests {
             ("5", None, None, "5"),
             ("5", None, Some("0"), "5"),
         ] {
-            assert_eq!(q(asked).raised(minimum.map(q), multiple.map(q)), Some(q(want)), "{asked} {minimum:?} {multiple:?}");
+            assert_eq!(
+                q(asked).raised(minimum.map(q), multiple.map(q)),
+                Some(q(want)),
+                "{asked} {minimum:?} {multiple:?}"
+            );
         }
     }
 

@@ -138,14 +138,21 @@ mod tests {
             vec![row("C", None, "3"), row("A", None, "1"), row("B", None, "2")],
             AbsentLine::Failed,
         );
-        assert_eq!(matched.lines.iter().map(price).collect::<Vec<_>>(), [Some("1".into()), Some("2".into()), Some("3".into())]);
+        assert_eq!(
+            matched.lines.iter().map(price).collect::<Vec<_>>(),
+            [Some("1".into()), Some("2".into()), Some("3".into())]
+        );
         assert_eq!(matched.foreign_rows, 0);
     }
 
     #[test]
     fn foreign_rows_are_dropped_and_counted() {
-        let matched =
-            match_prices(&[asked("A", None)], eur(), vec![row("Z", None, "9"), row("A", None, "1")], AbsentLine::Failed);
+        let matched = match_prices(
+            &[asked("A", None)],
+            eur(),
+            vec![row("Z", None, "9"), row("A", None, "1")],
+            AbsentLine::Failed,
+        );
         assert_eq!(price(&matched.lines[0]), Some("1".into()));
         assert_eq!(matched.foreign_rows, 1);
     }

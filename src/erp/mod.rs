@@ -9,6 +9,8 @@ pub mod connectors;
 pub mod error;
 pub mod matching;
 
-pub use connector::{AbsentLine, AskedLine, BatchRules, Call, Capabilities, Connector, Header, Operation, PriceRow, Reply,
-    Said, StockRow};
+pub use connector::{
+    AbsentLine, AskedLine, BatchRules, Call, Capabilities, Connector, Header, Operation, PriceRow, Reply, Said,
+    StockRow,
+};
 pub use error::ErpError;

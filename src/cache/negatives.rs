@@ -1,0 +1,73 @@
+//! Remembered "no"s: an SKU the ERP does not know, a price it does not give, a customer that does not exist.
+//!
+//! In a small cache of their own, so that somebody who walks through made-up SKUs evicts no prices. Each is remembered
+//! briefly and stamped like any other figure.
+
+use std::sync::Arc;
+
+use moka::sync::Cache;
+
+use super::Stamp;
+use crate::clock::Reading;
+use crate::domain::Unit;
+
+/// What the ERP said instead of a figure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum No {
+    UnknownSku,
+    /// With the stable reason.
+    OnRequest(&'static str),
+    /// With the stable reason.
+    NotForSale(&'static str),
+    UnknownUnit,
+    UnknownCustomer,
+}
+
+#[derive(Clone, Debug)]
+pub struct Negative {
+    pub no: No,
+    pub stamp: Stamp,
+    pub observed: Reading,
+    /// The SKU's base unit, where the "no" came with one.
+    pub base_unit: Option<Unit>,
+}
+
+#[derive(Debug)]
+pub struct Negatives {
+    entries: Cache<Box<[u8]>, Arc<Negative>, foldhash::fast::RandomState>,
+}
+
+impl Negatives {
+    pub fn new(bytes_max: u64) -> Self {
+        // Key, entry, and what moka keeps for each.
+        let weigh = |key: &Box<[u8]>, _: &Arc<Negative>| u32::try_from(key.len() + 256).unwrap_or(u32::MAX);
+        Self {
+            entries: Cache::builder()
+                .max_capacity(bytes_max)
+                .weigher(weigh)
+                .build_with_hasher(foldhash::fast::RandomState::default()),
+        }
+    }
+
+    /// The key is a book's key followed by a row's, or a customer's key.
+    pub fn get(&self, key: &[u8]) -> Option<Arc<Negative>> {
+        self.entries.get(key)
+    }
+
+    /// Remembers unless something newer is remembered.
+    pub fn insert(&self, key: &[u8], negative: Negative) {
+        let newer = |held: &Negative| (held.stamp, held.observed.mono) > (negative.stamp, negative.observed.mono);
+        if !self.entries.get(key).is_some_and(|held| newer(&held)) {
+            self.entries.insert(key.into(), Arc::new(negative));
+        }
+    }
+
+    pub fn len(&self) -> u64 {
+        self.entries.run_pending_tasks();
+        self.entries.entry_count()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
