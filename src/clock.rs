@@ -68,6 +68,10 @@ impl Reading {
     }
 }
 
+/// Logical time: how many invalidations there had been when an ERP call left. See `cache::epochs`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp(pub u64);
+
 /// Reads the time. Cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {

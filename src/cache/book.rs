@@ -10,8 +10,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 
-use super::Stamp;
-use crate::clock::Reading;
+use crate::clock::{Reading, Stamp};
 
 /// What a book holds.
 pub trait Row: Clone {

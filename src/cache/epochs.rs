@@ -13,9 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
 
-/// The counter's value when an ERP call left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Stamp(pub u64);
+use crate::clock::Stamp;
 
 /// What an invalidation can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +57,8 @@ impl Epochs {
         Self { counter: AtomicU64::new(0), cells, hasher: RandomState::default() }
     }
 
-    /// To be taken before the first byte of an ERP call leaves.
+    /// To be taken before the first byte of an ERP call leaves. A figure with the stamp of now needs no look at the cells:
+    /// none can hold more than this.
     pub fn stamp(&self) -> Stamp {
         Stamp(self.counter.load(Ordering::SeqCst))
     }

@@ -86,9 +86,8 @@ pub fn row_key<R: Row>(row: &R) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::Stamp;
-    use crate::cache::key::BookScope;
-    use crate::clock::Reading;
+        use crate::cache::key::BookScope;
+    use crate::clock::{Reading, Stamp};
     use crate::domain::PricedLine;
 
     fn key(customer: &str) -> BookKey {

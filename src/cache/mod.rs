@@ -15,7 +15,7 @@ pub mod stock_row;
 
 pub use book::Book;
 pub use config::CacheConfig;
-pub use epochs::{Epochs, Stamp};
+pub use epochs::Epochs;
 pub use key::BookKey;
 pub use memory::Memory;
 pub use negatives::{Negative, Negatives};

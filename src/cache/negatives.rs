@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use moka::sync::Cache;
 
-use super::Stamp;
-use crate::clock::Reading;
+use crate::clock::{Reading, Stamp};
 use crate::domain::Unit;
 
 /// What the ERP said instead of a figure.

@@ -12,9 +12,8 @@ use parking_lot::Mutex;
 use rust_decimal::Decimal;
 use triomphe::ThinArc;
 
-use super::Stamp;
 use super::book::Row;
-use crate::clock::Reading;
+use crate::clock::{Reading, Stamp};
 use crate::domain::{Currency, Factor, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Unit};
 
 /// What many prices have in common. Amounts are kept as the text they are answered with.

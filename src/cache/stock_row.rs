@@ -6,9 +6,8 @@ use hashbrown::HashSet;
 use parking_lot::Mutex;
 use triomphe::ThinArc;
 
-use super::Stamp;
 use super::book::Row;
-use crate::clock::Reading;
+use crate::clock::{Reading, Stamp};
 use crate::domain::{Incoming, LocationId, LocationLevel, Quantity, Stock, Unit};
 
 /// What many stock rows have in common.

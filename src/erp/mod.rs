@@ -6,6 +6,7 @@
 
 pub mod connector;
 pub mod connectors;
+pub mod dispatch;
 pub mod error;
 pub mod matching;
 
