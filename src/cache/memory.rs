@@ -86,7 +86,7 @@ pub fn row_key<R: Row>(row: &R) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-        use crate::cache::key::BookScope;
+    use crate::cache::key::BookScope;
     use crate::clock::{Reading, Stamp};
     use crate::domain::PricedLine;
 
@@ -109,7 +109,7 @@ mod tests {
         for customer in 0..400 {
             let rows = (0..100).map(|sku| {
                 let key = format!("SKU-{sku:06}");
-                PriceRow::new(key.as_bytes(), &line, Stamp(0), Reading::default(), &memory.price_shapes)
+                PriceRow::new(key.as_bytes(), &line, None, Stamp(0), Reading::default(), &memory.price_shapes)
             });
             memory.insert_prices(&key(&format!("C-{customer}")), rows);
         }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use moka::sync::Cache;
 
 use crate::clock::{Reading, Stamp};
-use crate::domain::Unit;
 
 /// What the ERP said instead of a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +26,6 @@ pub struct Negative {
     pub no: No,
     pub stamp: Stamp,
     pub observed: Reading,
-    /// The SKU's base unit, where the "no" came with one.
-    pub base_unit: Option<Unit>,
 }
 
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use triomphe::ThinArc;
 
 use super::book::Row;
-use crate::clock::{Reading, Stamp};
+use crate::clock::{Reading, Stamp, Timestamp};
 use crate::domain::{Currency, Factor, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Unit};
 
 /// What many prices have in common. Amounts are kept as the text they are answered with.
@@ -28,8 +28,8 @@ pub struct PriceShape {
     pub tax_rate: Option<Box<str>>,
     pub valid_from: Option<Box<str>>,
     pub valid_until: Option<Box<str>>,
-    /// `valid_until` as a date, to decide by.
-    pub last_day: Option<Date>,
+    /// The end of `valid_until`, to decide by.
+    pub ends: Option<Timestamp>,
     pub terms: Option<ShapeTerms>,
     pub price_list: Option<PriceListId>,
     pub components: Box<[(PriceComponent, Box<str>)]>,
@@ -46,7 +46,7 @@ pub struct ShapeTerms {
 }
 
 impl PriceShape {
-    fn of(line: &PricedLine) -> Self {
+    fn of(line: &PricedLine, ends: Option<Timestamp>) -> Self {
         let text = |q: Quantity| q.to_string().into_boxed_str();
         let date = |d: Date| d.to_string().into_boxed_str();
         let terms = &line.terms;
@@ -61,7 +61,7 @@ impl PriceShape {
             tax_rate: line.tax_rate.map(text),
             valid_from: line.valid_from.map(date),
             valid_until: line.valid_until.map(date),
-            last_day: line.valid_until,
+            ends,
             terms: has_terms.then(|| ShapeTerms {
                 min_order_quantity: terms.min_order_quantity.map(|q| (q, text(q))),
                 order_multiple: terms.order_multiple.map(|q| (q, text(q))),
@@ -153,7 +153,15 @@ pub struct BreakText<'a> {
 }
 
 impl PriceRow {
-    pub fn new(key: &[u8], line: &PricedLine, stamp: Stamp, observed: Reading, shapes: &Shapes) -> Self {
+    /// `ends` is the instant after the line's last valid day.
+    pub fn new(
+        key: &[u8],
+        line: &PricedLine,
+        ends: Option<Timestamp>,
+        stamp: Stamp,
+        observed: Reading,
+        shapes: &Shapes,
+    ) -> Self {
         let net = line.net_price.to_string();
         let list = line.list_price.map(|price| price.to_string()).unwrap_or_default();
         let mut bytes = Vec::with_capacity(key.len() + net.len() + list.len() + line.breaks.len() * 32);
@@ -171,7 +179,7 @@ impl PriceRow {
         let head = Head {
             stamp,
             observed,
-            shape: shapes.share(PriceShape::of(line)),
+            shape: shapes.share(PriceShape::of(line, ends)),
             breaks: breaks.len() as u16,
             key_len: u8::try_from(key.len()).expect("a row key is at most 64 + 64 + 18 bytes"),
             net_len: len_u8(&net),
@@ -276,7 +284,7 @@ mod tests {
     #[test]
     fn a_row_gives_back_what_it_was_made_from() {
         let shapes = Shapes::default();
-        let row = PriceRow::new(b"BOLT-8", &bolt(), Stamp(7), Reading::default(), &shapes);
+        let row = PriceRow::new(b"BOLT-8", &bolt(), None, Stamp(7), Reading::default(), &shapes);
         assert_eq!(row.key(), b"BOLT-8");
         assert_eq!(row.stamp(), Stamp(7));
         assert_eq!(row.list_price(), Some("26.00"));
@@ -287,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_last_break_reached_counts() {
-        let row = PriceRow::new(b"BOLT-8", &bolt(), Stamp(0), Reading::default(), &Shapes::default());
+        let row = PriceRow::new(b"BOLT-8", &bolt(), None, Stamp(0), Reading::default(), &Shapes::default());
         for (pieces, price) in
             [("0.5", "23.40"), ("1", "23.40"), ("99.999", "23.40"), ("100", "21.90"), ("1000", "21.90")]
         {
@@ -297,25 +305,25 @@ mod tests {
 
     #[test]
     fn units_resolve_to_base_units() {
-        let shape = PriceShape::of(&bolt());
+        let shape = PriceShape::of(&bolt(), None);
         assert_eq!(shape.unit(None), Some((Some("EA"), Factor::ONE)));
         assert_eq!(shape.unit(Some("EA")), Some((Some("EA"), Factor::ONE)));
         assert_eq!(shape.unit(Some("BOX")), Some((Some("BOX"), "12".parse().unwrap())));
         assert_eq!(shape.unit(Some("box")), None);
         let sold_by_box = PricedLine { sales_unit: Some(Unit::new("BOX").unwrap()), ..bolt() };
-        assert_eq!(PriceShape::of(&sold_by_box).unit(None), Some((Some("BOX"), "12".parse().unwrap())));
+        assert_eq!(PriceShape::of(&sold_by_box, None).unit(None), Some((Some("BOX"), "12".parse().unwrap())));
     }
 
     #[test]
     fn equal_shapes_are_shared_and_unused_ones_go() {
         let shapes = Shapes::default();
-        let kept = PriceRow::new(b"kept", &bolt(), Stamp(0), Reading::default(), &shapes);
+        let kept = PriceRow::new(b"kept", &bolt(), None, Stamp(0), Reading::default(), &shapes);
         for n in 0..5000 {
             let line = PricedLine { base_quantity: n.to_string().parse().unwrap(), ..bolt() };
-            drop(PriceRow::new(b"A", &line, Stamp(0), Reading::default(), &shapes));
+            drop(PriceRow::new(b"A", &line, None, Stamp(0), Reading::default(), &shapes));
         }
         assert!(shapes.len() < 2100, "{}", shapes.len());
-        let again = PriceRow::new(b"B", &bolt(), Stamp(0), Reading::default(), &shapes);
+        let again = PriceRow::new(b"B", &bolt(), None, Stamp(0), Reading::default(), &shapes);
         assert!(std::ptr::eq(kept.shape(), again.shape()));
     }
 }

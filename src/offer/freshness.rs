@@ -172,8 +172,15 @@ mod tests {
         };
         let seconds = |n| Some(Duration::from_secs(n));
         let tight = Limits::new(&policy, seconds(10), seconds(20));
-        assert_eq!(tight.answer(), PolicyAnswer { max_age: Duration::from_secs(10), stale_if_error: Duration::from_secs(20) });
-        assert_eq!(tight.decide(&held(0), Stamp(0), at(10_001)), Decision::FetchOrServe, "no stale before the ERP was asked");
+        assert_eq!(
+            tight.answer(),
+            PolicyAnswer { max_age: Duration::from_secs(10), stale_if_error: Duration::from_secs(20) }
+        );
+        assert_eq!(
+            tight.decide(&held(0), Stamp(0), at(10_001)),
+            Decision::FetchOrServe,
+            "no stale before the ERP was asked"
+        );
         let loose = Limits::new(&policy, seconds(1000), seconds(100_000));
         assert_eq!(loose.answer().max_age, policy.max_age);
         assert_eq!(loose.answer().stale_if_error, policy.stale_if_error);

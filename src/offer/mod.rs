@@ -5,7 +5,24 @@
 //! answer ([`answer`]). Never knows a wire: requests come checked, answers leave as text slices to be encoded.
 
 pub mod answer;
+pub mod assemble;
+pub mod calendar;
+pub mod config;
+pub mod error;
+pub mod freshness;
+pub mod landing;
+pub mod lookup;
+pub mod metrics;
+pub mod party;
 pub mod query;
+pub mod service;
 
-pub use answer::{AvailabilityAnswer, Band, Freshness, LineAnswer, LineStatus, OfferAnswer, PriceAnswer, Source};
+pub use answer::{
+    AvailabilityAnswer, Band, Freshness, LineAnswer, LineStatus, OfferAnswer, PartyAnswer, PolicyAnswer, PriceAnswer,
+    Source,
+};
+pub use calendar::Calendar;
+pub use config::OfferConfig;
+pub use error::OfferError;
 pub use query::{LineFault, LineQuery, OfferQuery, Parts};
+pub use service::{OfferService, StreamItem};

@@ -1,5 +1,6 @@
 //! A question, checked but not yet looked up.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -25,6 +26,8 @@ pub struct OfferQuery {
     /// Empty: all.
     pub locations: Vec<LocationId>,
     pub lines: Vec<LineQuery>,
+    /// Names the request in the log, down to the ERP call it causes.
+    pub request_id: Arc<str>,
     /// When the request came in.
     pub arrival: Reading,
     /// When the caller is answered with what is known.

@@ -325,7 +325,11 @@ impl<W> Machine<W> {
                         _ => None,
                     })
                     .collect();
-                if self.capabilities.offers { Call::Offers(header.clone(), lines) } else { Call::Prices(header.clone(), lines) }
+                if self.capabilities.offers {
+                    Call::Offers(header.clone(), lines)
+                } else {
+                    Call::Prices(header.clone(), lines)
+                }
             }
             Group::Stock => {
                 let stock: Vec<&StockAsk> = asks

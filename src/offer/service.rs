@@ -1,0 +1,329 @@
+//! The whole read path: who is it, what do we hold, what must be asked, wait, answer.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use tokio::sync::mpsc;
+
+use super::answer::{LineAnswer, LineStatus, OfferAnswer, PartyAnswer, PolicyAnswer};
+use super::assemble::{Common, assemble};
+use super::calendar::Calendar;
+use super::config::OfferConfig;
+use super::error::OfferError;
+use super::freshness::{Decision, Held, Limits};
+use super::landing::{Knowledge, OfferLanding, Outcome, no_key};
+use super::lookup::{HeaderSource, Lookup, PENDING};
+use super::metrics::Metrics;
+use super::party::{KnownParty, Parties};
+use super::query::OfferQuery;
+use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
+use crate::clock::{Clock, Stamp, Timestamp};
+use crate::domain::{Currency, Purpose};
+use crate::erp::connector::{Connector, Header};
+use crate::erp::dispatch::{Ask, Budget, Dispatcher, Page, Want};
+
+/// Customers whose facts are remembered at the same time.
+const CUSTOMERS_MAX: u64 = 200_000;
+
+/// Answers pages. One per ERP.
+pub struct OfferService {
+    knowledge: Arc<Knowledge>,
+    dispatcher: Arc<Dispatcher<OfferLanding>>,
+    config: OfferConfig,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+/// A piece of a streamed answer.
+#[derive(Debug)]
+pub enum StreamItem {
+    /// First, once.
+    Head { query: Arc<OfferQuery>, party: PartyAnswer, policy: PolicyAnswer },
+    /// Lines by their position in the question, each once, in any order.
+    Offers(Vec<(usize, LineAnswer)>),
+    /// Last, once.
+    Done { answered: usize, answered_at: Timestamp },
+}
+
+/// The party of one request, resolved as far as it went.
+struct Party {
+    known: Arc<KnownParty>,
+    currency: Currency,
+}
+
+enum Resolved {
+    Party(Party),
+    /// Every line gets this reason.
+    Unavailable(&'static str),
+}
+
+/// One page between its question and its answer.
+struct PageUnderWay {
+    query: Arc<OfferQuery>,
+    party: PartyAnswer,
+    limits: (Limits, Limits),
+    today: Date,
+    progress: Progress,
+}
+
+enum Progress {
+    /// Every line has the same answer.
+    Whole(LineStatus, &'static str),
+    Lines(Lookup, Option<Page<Outcome>>),
+}
+
+impl OfferService {
+    pub fn new(
+        connector: Arc<dyn Connector>,
+        config: OfferConfig,
+        cache: &CacheConfig,
+        budget: Budget,
+        calendar: Calendar,
+        clock: Clock,
+    ) -> Arc<Self> {
+        let knowledge = Arc::new(Knowledge {
+            memory: Memory::new(cache),
+            negatives: Negatives::new(cache.negatives_bytes()),
+            parties: Parties::new(CUSTOMERS_MAX),
+            epochs: Epochs::new(),
+            calendar,
+            capabilities: connector.capabilities().clone(),
+        });
+        let landing = OfferLanding::new(knowledge.clone());
+        let dispatcher = Dispatcher::new(connector, landing, budget, clock);
+        Arc::new(Self { knowledge, dispatcher, config, clock, metrics: Metrics::new() })
+    }
+
+    pub fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    pub fn knowledge(&self) -> &Knowledge {
+        &self.knowledge
+    }
+
+    /// Lines waiting for a call, and calls in the air.
+    pub fn erp_load(&self) -> (usize, usize) {
+        self.dispatcher.load()
+    }
+
+    /// Answers when everything is known, or at the query's deadline with what is. Dropping the future costs nobody else
+    /// anything: what was asked of the ERP is fetched all the same.
+    pub async fn answer(self: &Arc<Self>, query: OfferQuery) -> Result<OfferAnswer, OfferError> {
+        let mut page = self.begin(query, false).await?;
+        if let Progress::Lines(lookup, Some(asked)) = &mut page.progress {
+            asked.wait(&self.clock, page.query.deadline).await;
+            lookup.arrive(asked.take(), page.query.arrival);
+            lookup.give_up(PENDING);
+        }
+        let lines = match &page.progress {
+            Progress::Whole(status, reason) => vec![LineAnswer::whole(*status, reason); page.query.lines.len()],
+            Progress::Lines(lookup, _) => {
+                let common = self.common(&page, lookup);
+                page.query.lines.iter().zip(&lookup.lines).map(|(asked, line)| assemble(&common, asked, line)).collect()
+            }
+        };
+        self.metrics.answered(&lines);
+        Ok(OfferAnswer {
+            policy: page.limits.0.answer(),
+            party: page.party,
+            answered_at: self.clock.read().wall,
+            lines,
+            query: page.query,
+        })
+    }
+
+    /// The same, each line as soon as it is known. Ends early, without an error, when nobody receives any more.
+    pub async fn stream(self: &Arc<Self>, query: OfferQuery, out: mpsc::Sender<StreamItem>) -> Result<(), OfferError> {
+        let mut page = self.begin(query, true).await?;
+        let head =
+            StreamItem::Head { query: page.query.clone(), party: page.party.clone(), policy: page.limits.0.answer() };
+        if out.send(head).await.is_err() {
+            return Ok(());
+        }
+        let total = page.query.lines.len();
+        let mut sent = vec![false; total];
+        loop {
+            let (ready, complete) = self.ready(&mut page, &mut sent);
+            if !ready.is_empty() && out.send(StreamItem::Offers(ready)).await.is_err() {
+                return Ok(());
+            }
+            if complete {
+                break;
+            }
+            let Progress::Lines(lookup, Some(asked)) = &mut page.progress else { break };
+            let in_time = asked.wait_for_some(&self.clock, page.query.deadline).await;
+            lookup.arrive(asked.take(), page.query.arrival);
+            if !in_time {
+                lookup.give_up(PENDING);
+            }
+        }
+        let done = StreamItem::Done { answered: total, answered_at: self.clock.read().wall };
+        // A receiver that left just now misses nothing it waits for.
+        let _ = out.send(done).await;
+        Ok(())
+    }
+
+    /// Lines that are known and were not sent, and whether that was the last of them.
+    fn ready(&self, page: &mut PageUnderWay, sent: &mut [bool]) -> (Vec<(usize, LineAnswer)>, bool) {
+        let ready: Vec<(usize, LineAnswer)> = match &page.progress {
+            Progress::Whole(status, reason) => {
+                (0..sent.len()).map(|index| (index, LineAnswer::whole(*status, reason))).collect()
+            }
+            Progress::Lines(lookup, _) => {
+                let common = self.common(page, lookup);
+                let known = |index: &usize| {
+                    let line = &lookup.lines[*index];
+                    !sent[*index] && !line.price.is_waiting() && !line.stock.is_waiting()
+                };
+                (0..sent.len())
+                    .filter(known)
+                    .map(|index| (index, assemble(&common, &page.query.lines[index], &lookup.lines[index])))
+                    .collect()
+            }
+        };
+        for (index, line) in &ready {
+            sent[*index] = true;
+            self.metrics.answered(std::slice::from_ref(line));
+        }
+        (ready, sent.iter().all(|sent| *sent))
+    }
+
+    /// Resolves the party, reads memory and asks for what is missing.
+    async fn begin(self: &Arc<Self>, query: OfferQuery, streaming: bool) -> Result<PageUnderWay, OfferError> {
+        let query = Arc::new(query);
+        let knowledge = &*self.knowledge;
+        let limits = Limits::of(&query, self.config.patience(query.purpose));
+        let today = knowledge.calendar.day(query.arrival.wall);
+        let price_date = query.price_date.unwrap_or(today);
+        let party = self.resolve(&query, limits.0).await?;
+        let page = |party: PartyAnswer, progress| PageUnderWay { query: query.clone(), party, limits, today, progress };
+        let mut answer = PartyAnswer { currency: query.currency, price_date: Some(price_date), blocked: None };
+        let party = match party {
+            Resolved::Party(party) => party,
+            Resolved::Unavailable(reason) => {
+                return Ok(page(answer, Progress::Whole(LineStatus::Unavailable, reason)));
+            }
+        };
+        answer.currency = Some(party.currency);
+        answer.blocked = Some(party.known.facts.blocked);
+        if price_date != today && !knowledge.capabilities.dated && query.parts.price {
+            return Ok(page(answer, Progress::Whole(LineStatus::Invalid, "price_date_unsupported")));
+        }
+        if party.known.facts.blocked && query.purpose == Purpose::Checkout {
+            return Ok(page(answer, Progress::Whole(LineStatus::NotForSale, "customer_blocked")));
+        }
+        let make_header = || Arc::new(header(&query, &party, price_date));
+        let book_key = self.book_key(&query, &party, price_date);
+        let source = HeaderSource {
+            make: &make_header,
+            book_key: &book_key,
+            price_list: party.known.facts.price_list.as_ref().map(|list| list.as_str()),
+        };
+        let mut lookup = Lookup::new(&query, &source, knowledge, limits, self.config.no_max_age);
+        let wants = lookup.take_wants();
+        let asked = (!wants.is_empty()).then(|| self.dispatcher.ask(wants, &query.request_id, streaming));
+        Ok(page(answer, Progress::Lines(lookup, asked)))
+    }
+
+    fn common<'a>(&self, page: &'a PageUnderWay, lookup: &Lookup) -> Common<'a> {
+        Common {
+            query: &page.query,
+            prices: lookup.prices,
+            stocks: lookup.stocks,
+            today: page.today,
+            low_stock: self.config.low_stock,
+            no_max_age: self.config.no_max_age,
+        }
+    }
+
+    /// The key of the book the page reads, without making a header.
+    fn book_key(&self, query: &OfferQuery, party: &Party, price_date: Date) -> Vec<u8> {
+        let mut key = Vec::with_capacity(128);
+        self.knowledge.scope_of(query, party.currency, price_date).write(&mut key);
+        key
+    }
+
+    /// Who the party is. What the ERP says of the customer is remembered, with patience of its own.
+    async fn resolve(self: &Arc<Self>, query: &OfferQuery, prices: Limits) -> Result<Resolved, OfferError> {
+        let knowledge = &*self.knowledge;
+        let capabilities = &knowledge.capabilities;
+        let customer = query.customer.as_ref();
+        if customer.is_none() || !capabilities.resolves_customers {
+            if let Some(public) = &capabilities.public {
+                let known =
+                    KnownParty { facts: public.clone(), stamp: knowledge.epochs.stamp(), observed: query.arrival };
+                return Ok(with_currency(query, Arc::new(known)));
+            }
+        }
+        let needed = knowledge.epochs.needed_for_facts(customer.map(|id| id.as_str()));
+        // Where prices are asked with the facts, a price is no newer than they are.
+        let limits = {
+            let max_age = capabilities.priced_by_facts.then_some(prices.max_age);
+            let mut own = self.config.customers;
+            if max_age.is_some_and(|wish| wish < own.max_age) {
+                own.stale_while_revalidate = std::time::Duration::ZERO;
+            }
+            own.max_age = max_age.map_or(own.max_age, |wish| wish.min(own.max_age));
+            Limits::new(&own, None, query.stale_if_error.filter(|_| capabilities.priced_by_facts))
+        };
+        let mut fallback = None;
+        let mut served = None;
+        if let Some(known) = knowledge.parties.get(customer) {
+            let held = Held { observed: known.observed, stamp: known.stamp, ends: None };
+            match limits.decide(&held, needed, query.arrival) {
+                Decision::Fresh => return Ok(with_currency(query, known)),
+                Decision::ServeAndRefresh => served = Some(known),
+                Decision::FetchOrServe => fallback = Some(known),
+                Decision::Fetch(_) => {}
+            }
+        } else if self.remembered_unknown(query, needed, limits) {
+            return Err(OfferError::CustomerUnknown);
+        }
+        let demand = limits.demand(query.arrival.mono, needed);
+        let want = Want { ask: Ask::Customer(customer.cloned()), demand, awaited: served.is_none() };
+        let page = self.dispatcher.ask(vec![want], &query.request_id, false);
+        if let Some(known) = served {
+            return Ok(with_currency(query, known));
+        }
+        page.wait(&self.clock, query.deadline).await;
+        let reason = match page.take().pop() {
+            Some((_, Outcome::Party(known))) => return Ok(with_currency(query, known)),
+            Some((_, Outcome::No(_))) => return Err(OfferError::CustomerUnknown),
+            Some((_, Outcome::Failed(reason))) => reason,
+            _ => PENDING,
+        };
+        Ok(fallback.map_or(Resolved::Unavailable(reason), |known| with_currency(query, known)))
+    }
+
+    fn remembered_unknown(&self, query: &OfferQuery, needed: Stamp, limits: Limits) -> bool {
+        let Some(customer) = &query.customer else { return false };
+        let mut key = Vec::new();
+        no_key::customer(&mut key, customer.as_str());
+        let max_age = self.config.unknown_customer_max_age.min(limits.max_age);
+        self.knowledge
+            .negatives
+            .get(&key)
+            .is_some_and(|no| no.stamp >= needed && no.observed.mono >= query.arrival.mono.minus(max_age))
+    }
+}
+
+fn with_currency(query: &OfferQuery, known: Arc<KnownParty>) -> Resolved {
+    match query.currency.or(known.facts.currency) {
+        Some(currency) => Resolved::Party(Party { known, currency }),
+        // Neither the caller nor the ERP says one, and none is invented.
+        None => Resolved::Unavailable("currency_not_told"),
+    }
+}
+
+fn header(query: &OfferQuery, party: &Party, price_date: Date) -> Header {
+    Header {
+        customer: query.customer.clone(),
+        company: query.company.clone(),
+        ship_to: query.ship_to.clone(),
+        contract: query.contract.clone(),
+        currency: party.currency,
+        price_date,
+        facts: party.known.known_facts(),
+    }
+}
