@@ -1,1 +1,3 @@
-//! (in work)
+//! One file per command.
+
+pub mod erp;
