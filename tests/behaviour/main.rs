@@ -1,0 +1,10 @@
+//! What the gateway promises, below the socket: the whole library over the simulated ERP, in virtual time. One file per
+//! promise; names are sentences.
+
+mod coalescing;
+mod deadlines;
+mod freshness;
+mod isolation;
+mod replies;
+mod rig;
+mod units;

@@ -1,0 +1,111 @@
+//! A gateway over a simulated ERP, and questions to ask it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use comptoir::cache::CacheConfig;
+use comptoir::clock::{Clock, Timestamp};
+use comptoir::domain::{CustomerId, Purpose};
+use comptoir::erp::connectors::simulated::{
+    Behaviour, CatalogueConfig, Faults, SimulatedConnector, SimulatedOptions, Simulator, SimulatorConfig,
+};
+use comptoir::erp::dispatch::Budget;
+use comptoir::offer::{
+    AvailabilityAnswer, Calendar, Freshness, LineAnswer, LineQuery, OfferAnswer, OfferConfig, OfferQuery, OfferService,
+    Parts, PriceAnswer,
+};
+use jiff::tz::TimeZone;
+
+/// 2026-11-22T10:00:00Z.
+pub const START: Timestamp = Timestamp(1_795_341_600_000);
+
+pub struct Rig {
+    pub service: Arc<OfferService>,
+    pub erp: Arc<Simulator>,
+    pub clock: Clock,
+}
+
+pub fn rig() -> Rig {
+    rig_with(SimulatedOptions::default(), Budget::default())
+}
+
+pub fn rig_with(options: SimulatedOptions, budget: Budget) -> Rig {
+    let clock = Clock::starting_at(START);
+    let behaviour = Behaviour::fixed(Duration::from_millis(50), 4);
+    let config = SimulatorConfig { catalogue: CatalogueConfig::default(), behaviour };
+    let erp = Simulator::new(config, clock);
+    let connector = Arc::new(SimulatedConnector::with(erp.clone(), options));
+    let calendar = Calendar(TimeZone::get("Europe/Paris").unwrap());
+    let service =
+        OfferService::new(connector, OfferConfig::default(), &CacheConfig::default(), budget, calendar, clock);
+    Rig { service, erp, clock }
+}
+
+impl Rig {
+    /// A question of this customer (or the public) for these SKUs, with two seconds' time.
+    pub fn query(&self, customer: Option<&str>, skus: impl IntoIterator<Item = impl Into<String>>) -> OfferQuery {
+        let arrival = self.clock.read();
+        OfferQuery {
+            customer: customer.map(|id| CustomerId::new(id).unwrap()),
+            company: None,
+            ship_to: None,
+            contract: None,
+            currency: None,
+            price_date: None,
+            purpose: Purpose::default(),
+            max_age: None,
+            stale_if_error: None,
+            parts: Parts::BOTH,
+            locations: Vec::new(),
+            lines: skus.into_iter().map(|sku| LineQuery::new(sku.into(), None, None, None)).collect(),
+            request_id: "test".into(),
+            arrival,
+            deadline: arrival.mono.plus(Duration::from_secs(2)),
+        }
+    }
+
+    pub async fn ask(&self, query: OfferQuery) -> OfferAnswer {
+        self.service.answer(query).await.unwrap()
+    }
+
+    /// One SKU for one customer.
+    pub async fn one(&self, customer: &str, sku: &str) -> LineAnswer {
+        self.ask(self.query(Some(customer), [sku])).await.lines.remove(0)
+    }
+
+    /// Brings the customer's facts into memory.
+    pub async fn know(&self, customer: &str) {
+        self.one(customer, "SKU-099999").await;
+        self.erp.reset_stats();
+    }
+
+    pub fn faults(&self, faults: Faults) {
+        self.erp.set_faults(faults);
+    }
+}
+
+pub fn skus(count: usize) -> Vec<String> {
+    (1..=count).map(|n| format!("SKU-{n:06}")).collect()
+}
+
+/// The net price as it will be answered.
+pub fn net(line: &LineAnswer) -> Option<String> {
+    match &line.price {
+        PriceAnswer::Told { row, quantity, .. } => Some(row.net_price_at(*quantity).to_owned()),
+        _ => None,
+    }
+}
+
+pub fn price_freshness(line: &LineAnswer) -> Option<Freshness> {
+    match &line.price {
+        PriceAnswer::Told { freshness, .. } | PriceAnswer::OnRequest { freshness, .. } => Some(*freshness),
+        _ => None,
+    }
+}
+
+pub fn stock_freshness(line: &LineAnswer) -> Option<Freshness> {
+    match &line.availability {
+        AvailabilityAnswer::Told { freshness, .. } | AvailabilityAnswer::Untracked { freshness } => Some(*freshness),
+        _ => None,
+    }
+}
