@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, milliseconds) in [("250ms", 250), ("1.5s", 1500), ("10m", 600_000), ("1h 30m", 5_400_000), ("0s", 0)] {
+        for (text, milliseconds) in [("250ms", 250), ("1.5s", 1500), ("10m", 600_000), ("1h 30m", 5_400_000), ("0s", 0)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
         for bad in ["", "10", "-1s", "soon", "1 fortnight"] {

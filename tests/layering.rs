@@ -71,7 +71,8 @@ fn only_the_clock_reads_the_time() {
     let (src, files) = all_sources();
     let wrong: Vec<_> = files
         .iter()
-        .filter(|file| **file != src.join("clock.rs"))
+        // Tests measure virtual time for themselves.
+        .filter(|file| **file != src.join("clock.rs") && !file.ends_with("tests.rs"))
         .filter(|file| {
             let text = fs::read_to_string(file).unwrap();
             ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"].iter().any(|call| text.contains(call))

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 
 use crate::clock::Clock;
 use crate::erp::connectors::simulated::{Behaviour, CatalogueConfig, Simulator, SimulatorConfig};
-use crate::sim;
+use crate::{human, sim};
 
 /// Runs the simulated ERP: a catalogue from a seed, with the cost and the limits of a real one.
 #[derive(Debug, clap::Args)]
@@ -29,10 +29,10 @@ pub struct ErpArgs {
     #[arg(long, default_value_t = 40, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub price_lists: u32,
     /// What every call takes.
-    #[arg(long, default_value = "45ms", value_name = "DURATION", value_parser = sim::parse_duration)]
+    #[arg(long, default_value = "45ms", value_name = "DURATION", value_parser = human::duration)]
     pub latency: Duration,
     /// What each line takes on top.
-    #[arg(long, default_value = "3.2ms", value_name = "DURATION", value_parser = sim::parse_duration)]
+    #[arg(long, default_value = "3.2ms", value_name = "DURATION", value_parser = human::duration)]
     pub per_line: Duration,
     /// Calls served at once; the others wait their turn.
     #[arg(long, default_value_t = 2, value_name = "CALLS", value_parser = clap::value_parser!(u16).range(1..))]
@@ -66,22 +66,9 @@ impl ErpArgs {
 pub async fn run(args: ErpArgs) -> anyhow::Result<()> {
     let simulator = Simulator::new(args.config(), Clock::system());
     let listener = TcpListener::bind(args.listen).await.with_context(|| format!("cannot listen on {}", args.listen))?;
-    let end = end_signal()?;
+    let end = super::end_signal()?;
     println!("ready erp=http://{}", listener.local_addr()?);
     sim::serve(simulator, listener, end).await.context("the simulated ERP's server failed")
-}
-
-/// Completes on the first Ctrl-C or SIGTERM from now on.
-fn end_signal() -> anyhow::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminated = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupted = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminated.recv() => {}
-            _ = interrupted.recv() => {}
-        }
-    })
 }
 
 #[cfg(test)]

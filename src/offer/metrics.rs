@@ -1,5 +1,7 @@
 //! What was answered, counted per page.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use metrics::Counter;
 
 use super::answer::{AvailabilityAnswer, Freshness, LineAnswer, PriceAnswer, Source};
@@ -14,6 +16,19 @@ pub struct Metrics {
     stock_stale: Counter,
     stock_fetched: Counter,
     stock_unavailable: Counter,
+    pages: AtomicU64,
+    facts: AtomicU64,
+    facts_held: AtomicU64,
+}
+
+/// Since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    pub pages: u64,
+    /// Prices and availabilities answered.
+    pub facts: u64,
+    /// Those of them that needed no ERP call.
+    pub facts_held: u64,
 }
 
 /// Facts of one kind by outcome, counted before they are added.
@@ -48,7 +63,20 @@ impl Metrics {
             stock_stale: handle("stock", "stale"),
             stock_fetched: handle("stock", "fetched"),
             stock_unavailable: handle("stock", "unavailable"),
+            pages: AtomicU64::new(0),
+            facts: AtomicU64::new(0),
+            facts_held: AtomicU64::new(0),
         }
+    }
+
+    pub fn totals(&self) -> Totals {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Totals { pages: read(&self.pages), facts: read(&self.facts), facts_held: read(&self.facts_held) }
+    }
+
+    /// A page was answered; its lines are counted on their own.
+    pub fn page(&self) {
+        self.pages.fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn answered(&self, lines: &[LineAnswer]) {
@@ -67,6 +95,10 @@ impl Metrics {
                 AvailabilityAnswer::Unavailable { .. } => stock.unavailable += 1,
             }
         }
+        let held = price.hit + price.stale + stock.hit + stock.stale;
+        let asked = price.fetched + price.unavailable + stock.fetched + stock.unavailable;
+        self.facts.fetch_add(held + asked, Ordering::Relaxed);
+        self.facts_held.fetch_add(held, Ordering::Relaxed);
         let add = |counter: &Counter, count: u64| {
             if count > 0 {
                 counter.increment(count);

@@ -13,7 +13,7 @@ use super::error::OfferError;
 use super::freshness::{Decision, Held, Limits};
 use super::landing::{Knowledge, OfferLanding, Outcome, no_key};
 use super::lookup::{HeaderSource, Lookup, PENDING};
-use super::metrics::Metrics;
+use super::metrics::{Metrics, Totals};
 use super::party::{KnownParty, Parties};
 use super::query::OfferQuery;
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
@@ -102,6 +102,11 @@ impl OfferService {
         &self.knowledge
     }
 
+    /// What was answered since the start.
+    pub fn totals(&self) -> Totals {
+        self.metrics.totals()
+    }
+
     /// Lines waiting for a call, and calls in the air.
     pub fn erp_load(&self) -> (usize, usize) {
         self.dispatcher.load()
@@ -123,6 +128,7 @@ impl OfferService {
                 page.query.lines.iter().zip(&lookup.lines).map(|(asked, line)| assemble(&common, asked, line)).collect()
             }
         };
+        self.metrics.page();
         self.metrics.answered(&lines);
         Ok(OfferAnswer {
             policy: page.limits.0.answer(),
@@ -158,6 +164,7 @@ impl OfferService {
                 lookup.give_up(PENDING);
             }
         }
+        self.metrics.page();
         let done = StreamItem::Done { answered: total, answered_at: self.clock.read().wall };
         // A receiver that left just now misses nothing it waits for.
         let _ = out.send(done).await;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{Problem, read_id};
 use crate::domain::{Quantity, Sku};
 use crate::erp::connectors::simulated::{Faults, Garbage, Only};
+use crate::human;
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
@@ -97,16 +98,8 @@ impl From<Faults> for FaultsJson {
     }
 }
 
-/// Reads `50ms`, `3.2ms`, `5s`, `1m 30s`; for the command line too.
-pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    text.parse::<jiff::SignedDuration>()
-        .ok()
-        .and_then(|duration| Duration::try_from(duration).ok())
-        .ok_or_else(|| format!("{text:?} is not a duration such as \"50ms\" or \"5s\""))
-}
-
 fn read_duration(field: &str, text: &str) -> Result<Duration, Problem> {
-    parse_duration(text).map_err(|why| Problem::bad(format!("{field}: {why}")))
+    human::duration(text).map_err(|why| Problem::bad(format!("{field}: {why}")))
 }
 
 fn write_duration(duration: Duration) -> String {

@@ -19,7 +19,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use serde::de::DeserializeOwned;
 
-pub use faults::parse_duration;
 pub use server::serve;
 
 use crate::erp::connectors::simulated::Simulator;

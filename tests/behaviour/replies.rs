@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use comptoir::erp::connectors::simulated::{Faults, Garbage};
 use comptoir::domain::Sku;
+use comptoir::erp::connectors::simulated::{Faults, Garbage};
 use comptoir::offer::LineStatus;
 
 use crate::rig::{net, price_freshness, rig, skus};
