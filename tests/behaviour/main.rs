@@ -1,6 +1,7 @@
 //! What the gateway promises, below the socket: the whole library over the simulated ERP, in virtual time. One file per
 //! promise; names are sentences.
 
+mod budget;
 mod coalescing;
 mod deadlines;
 mod freshness;
