@@ -1,0 +1,96 @@
+//! The availability part of an offer.
+
+use super::fields::{availability, availability_status, band, incoming, location, location_status, offer};
+use super::memo::{Memo, Slot};
+use super::sink::{Field, Sink};
+use super::{plain_if, put_freshness};
+use crate::cache::StockRow;
+use crate::cache::stock_row::{IncomingText, LevelText};
+use crate::domain::LocationId;
+use crate::offer::{AvailabilityAnswer, Band, Freshness, OfferQuery};
+
+/// Why stock that nobody counts has no figures.
+const UNTRACKED: &[u8] = b"untracked";
+
+pub(super) fn put_availability<S: Sink>(
+    sink: &mut S,
+    memo: &mut Memo<'_>,
+    query: &OfferQuery,
+    answer: &AvailabilityAnswer,
+) {
+    sink.message(offer::AVAILABILITY, |sink| match answer {
+        AvailabilityAnswer::NotAsked => {}
+        AvailabilityAnswer::Told { row, band, available, available_on, freshness } => {
+            sink.name(availability::STATUS, availability_status::OK);
+            sink.name(
+                availability::BAND,
+                match band {
+                    Band::InStock => band::IN_STOCK,
+                    Band::Low => band::LOW,
+                    Band::Out => band::OUT,
+                    Band::OnOrder => band::ON_ORDER,
+                },
+            );
+            match available {
+                Some(available) => sink.decimal(availability::AVAILABLE, available.get()),
+                None => sink.plain(availability::AVAILABLE, row.available().1.as_bytes()),
+            }
+            if let Some(date) = available_on {
+                sink.date(availability::AVAILABLE_ON, *date);
+            }
+            put_locations(sink, &mut memo.location_freshness, row, &query.locations, freshness);
+            let asked =
+                |coming: &IncomingText<'_>| query.locations.is_empty() || query.locations.contains(coming.location);
+            sink.list(availability::INCOMING, row.incoming().filter(asked), |sink, coming| {
+                sink.text(incoming::LOCATION, coming.location.as_str());
+                sink.plain(incoming::QUANTITY, coming.quantity.as_bytes());
+                plain_if(sink, incoming::EXPECTED_ON, coming.expected_on);
+            });
+            again(sink, &mut memo.availability_freshness, availability::FRESHNESS, freshness);
+        }
+        AvailabilityAnswer::Untracked { freshness } => {
+            sink.name(availability::STATUS, availability_status::UNTRACKED);
+            sink.plain(availability::REASON, UNTRACKED);
+            again(sink, &mut memo.availability_freshness, availability::FRESHNESS, freshness);
+        }
+        AvailabilityAnswer::Unavailable { reason } => {
+            sink.name(availability::STATUS, availability_status::UNAVAILABLE);
+            sink.plain(availability::REASON, reason.as_bytes());
+        }
+    });
+}
+
+/// All locations as the row has them, or those asked for in the order asked, the unknown ones said to be so.
+fn put_locations<S: Sink>(
+    sink: &mut S,
+    memo: &mut Slot<Freshness>,
+    row: &StockRow,
+    asked: &[LocationId],
+    freshness: &Freshness,
+) {
+    let mut known = |sink: &mut S, level: LevelText<'_>| {
+        sink.text(location::LOCATION, level.location.as_str());
+        plain_if(sink, location::ON_HAND, level.on_hand);
+        plain_if(sink, location::RESERVED, level.reserved);
+        sink.plain(location::AVAILABLE, level.available.as_bytes());
+        again(sink, memo, location::FRESHNESS, freshness);
+    };
+    if asked.is_empty() {
+        sink.list(availability::LOCATIONS, row.levels(), known);
+        return;
+    }
+    sink.list(availability::LOCATIONS, asked.iter(), |sink, name| {
+        match row.levels().find(|level| level.location == name) {
+            Some(level) => known(sink, level),
+            None => {
+                sink.text(location::LOCATION, name.as_str());
+                sink.name(location::STATUS, location_status::UNKNOWN);
+            }
+        }
+    });
+}
+
+#[inline]
+fn again<S: Sink>(sink: &mut S, memo: &mut Slot<Freshness>, field: Field, freshness: &Freshness) {
+    memo.put(sink, *freshness, |sink| put_freshness(sink, field, freshness));
+}
