@@ -48,7 +48,7 @@ impl Gateway {
         let (stop, tasks, ready) = (CancellationToken::new(), TaskTracker::new(), Arc::new(AtomicBool::new(true)));
 
         let grace = config.api.grace;
-        let api = Arc::new(Api::new(Arc::new(service.clone()), config.api, clock));
+        let api = Arc::new(Api::new(service.clone(), config.api, clock));
         tasks.spawn(api::serve(api, listener, stop.clone().cancelled_owned()));
         let render = metrics.clone();
         let pages = Admin::new(ready.clone(), move || render.render());
