@@ -1,1 +1,31 @@
-//! (in work)
+//! Any ERP that speaks JSON over HTTP, described by a preset file: no code per ERP.
+//!
+//! Owns: the preset's format ([`config`]), the templates its requests are written with ([`template`]), the selectors its
+//! answers are read with ([`field`]), the way to the ERP with session, lookups, pages and verdicts (`wire`), and exact
+//! numbers ([`number`]). `connector` puts these together behind the one trait all kinds of ERP share.
+//!
+//! Never: matches rows to asked lines, caches prices or stock, retries (but once for a session that ended), waits for
+//! permits or budgets; all that is the same for every kind and stands elsewhere. No number passes through a float.
+//!
+//! Tested: each file beside its code, the whole against a small server in the process (`tests.rs`).
+
+mod auth;
+pub mod config;
+mod connector;
+mod customer_row;
+pub mod field;
+mod http;
+pub mod number;
+mod operations;
+mod price_row;
+mod request;
+mod stock_row;
+pub mod template;
+mod verdict;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{RestConfig, RestConfigError, RestSite};
+pub use connector::RestConnector;

@@ -1,0 +1,464 @@
+//! Reading one value out of a row: selectors, fields and conditions.
+//!
+//! A field never fails a whole answer: what it cannot read is a text that says why, and the row it belongs to fails.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use minijinja::Value as TemplateValue;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::Value as Json;
+use serde_json_path::JsonPath;
+
+use super::config::RestConfigError;
+use super::number::{Notation, NumberError, divide_exactly, read_decimal};
+use super::template::{Place, Template, Templates};
+use crate::domain::{Money, Quantity};
+
+/// A field as the preset writes it: a selector, a table, or several of which the first that finds something counts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a selector, a table {at, asked, divide_by, map, lookup, default}, or a list of these")]
+pub enum FieldConfig {
+    Selector(String),
+    Table(FieldTable),
+    FirstOf(Vec<FieldItem>),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a selector or a table {at, asked, divide_by, map, lookup, default}")]
+pub enum FieldItem {
+    Selector(String),
+    Table(FieldTable),
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FieldTable {
+    /// A selector.
+    pub at: Option<String>,
+    /// What the request asked for: `unit`, `quantity`, `currency`, `location`.
+    pub asked: Option<Asked>,
+    /// A selector: the figure at `at` is divided by this one; a division that does not end finds nothing.
+    pub divide_by: Option<String>,
+    /// Told text to what is meant. A text not listed fails the row.
+    pub map: BTreeMap<String, String>,
+    /// A lookup that translates what was told.
+    pub lookup: Option<String>,
+    /// A template, where nothing is found.
+    pub default: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Asked {
+    Unit,
+    Quantity,
+    Currency,
+    Location,
+}
+
+/// Tests of which one has to hold.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a selector, a table {at, is, is_not, contains}, or a list of these")]
+pub enum ConditionsConfig {
+    Selector(String),
+    Table(ConditionTable),
+    AnyOf(Vec<ConditionItem>),
+}
+
+impl Default for ConditionsConfig {
+    fn default() -> Self {
+        ConditionsConfig::AnyOf(Vec::new())
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a selector or a table {at, is, is_not, contains}")]
+pub enum ConditionItem {
+    Selector(String),
+    Table(ConditionTable),
+}
+
+/// All given tests must hold. With none: what `at` finds is not null, false, zero or empty.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ConditionTable {
+    pub at: String,
+    /// One of these texts; nothing found counts as `null`.
+    pub is: Option<Vec<String>>,
+    pub is_not: Option<Vec<String>>,
+    pub contains: Option<Vec<String>>,
+}
+
+/// Tables read from the ERP, by name.
+pub type LookupTables = HashMap<String, Arc<Table>>;
+
+/// A table read from the ERP, for rows and for templates.
+#[derive(Debug)]
+pub struct Table {
+    pub entries: HashMap<String, String>,
+    pub value: TemplateValue,
+}
+
+/// What fields are read with besides the row.
+pub struct Scope<'a> {
+    pub templates: &'a Templates,
+    pub context: &'a TemplateValue,
+    pub lookups: &'a LookupTables,
+    pub prices: Notation,
+    pub quantities: Notation,
+    pub unit: Option<&'a str>,
+    pub quantity: Option<String>,
+    pub currency: Option<&'a str>,
+    pub location: Option<&'a str>,
+}
+
+/// A row and, for a row within a row, the outer one.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    pub here: &'a Json,
+    pub outer: Option<&'a Json>,
+}
+
+impl<'a> Row<'a> {
+    pub fn new(here: &'a Json) -> Self {
+        Self { here, outer: None }
+    }
+
+    pub fn inner(self, here: &'a Json) -> Self {
+        Self { here, outer: Some(self.here) }
+    }
+}
+
+/// A compiled selector.
+#[derive(Clone, Debug)]
+pub struct Selector {
+    path: JsonPath,
+    /// Written `^$`: starts at the outer row.
+    outer: bool,
+}
+
+impl Selector {
+    pub fn compile(key: &str, text: &str) -> Result<Self, RestConfigError> {
+        let (outer, path) = match text.strip_prefix('^') {
+            Some(path) => (true, path),
+            None => (false, text),
+        };
+        JsonPath::parse(path)
+            .map(|path| Self { path, outer })
+            .map_err(|error| RestConfigError::new(key, format!("{text:?} is not a JSONPath: {error}")))
+    }
+
+    pub fn all<'a>(&self, row: Row<'a>) -> Vec<&'a Json> {
+        let root = if self.outer { row.outer.unwrap_or(row.here) } else { row.here };
+        self.path.query(root).all()
+    }
+
+    /// The elements of the one list it finds; an object is a list of one. `None`: it finds nothing or null.
+    pub fn list<'a>(&self, row: Row<'a>) -> Result<Option<&'a [Json]>, String> {
+        let mut found = self.all(row).into_iter();
+        match (found.next(), found.next()) {
+            (_, Some(_)) => Err("the rows' selector finds more than one list".into()),
+            (None | Some(Json::Null), _) => Ok(None),
+            (Some(Json::Array(items)), _) => Ok(Some(items)),
+            (Some(object @ Json::Object(_)), _) => Ok(Some(std::slice::from_ref(object))),
+            (Some(_), _) => Err("the rows' selector finds no list".into()),
+        }
+    }
+
+    /// The one value it finds; null and the empty text are nothing.
+    pub fn one<'a>(&self, row: Row<'a>) -> Result<Option<&'a Json>, String> {
+        let mut found = self.all(row).into_iter();
+        match (found.next(), found.next()) {
+            (_, Some(_)) => Err("finds more than one value".into()),
+            (None | Some(Json::Null), _) => Ok(None),
+            (Some(Json::String(text)), _) if text.trim().is_empty() => Ok(None),
+            (Some(value), _) => Ok(Some(value)),
+        }
+    }
+}
+
+/// The text of a single value, numbers digit for digit.
+pub fn scalar(value: &Json) -> Option<Cow<'_, str>> {
+    match value {
+        Json::Null => Some("null".into()),
+        Json::Bool(flag) => Some(if *flag { "true" } else { "false" }.into()),
+        Json::Number(number) => Some(number.to_string().into()),
+        Json::String(text) => Some(text.as_str().into()),
+        Json::Array(_) | Json::Object(_) => None,
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Way {
+    at: Option<Selector>,
+    asked: Option<Asked>,
+    divide_by: Option<Selector>,
+    map: BTreeMap<String, String>,
+    lookup: Option<String>,
+    default: Option<Template>,
+}
+
+/// A compiled field.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// For messages: `net_price`.
+    name: String,
+    ways: Vec<Way>,
+}
+
+impl Field {
+    pub fn compile(key: &str, config: &FieldConfig, templates: &mut Templates) -> Result<Self, RestConfigError> {
+        let ways = match config {
+            FieldConfig::Selector(text) => vec![FieldTable { at: Some(text.clone()), ..FieldTable::default() }],
+            FieldConfig::Table(table) => vec![table.clone()],
+            FieldConfig::FirstOf(items) => items
+                .iter()
+                .map(|item| match item {
+                    FieldItem::Selector(text) => FieldTable { at: Some(text.clone()), ..FieldTable::default() },
+                    FieldItem::Table(table) => table.clone(),
+                })
+                .collect(),
+        };
+        let ways = ways
+            .into_iter()
+            .enumerate()
+            .map(|(index, table)| {
+                if table.at.is_some() && table.asked.is_some() {
+                    return Err(RestConfigError::new(key, "`at` and `asked` exclude each other"));
+                }
+                if table.divide_by.is_some() && table.at.is_none() {
+                    return Err(RestConfigError::new(key, "`divide_by` needs `at`"));
+                }
+                let selector =
+                    |text: &Option<String>| text.as_ref().map(|text| Selector::compile(key, text)).transpose();
+                Ok(Way {
+                    at: selector(&table.at)?,
+                    asked: table.asked,
+                    divide_by: selector(&table.divide_by)?,
+                    map: table.map,
+                    lookup: table.lookup,
+                    default: table
+                        .default
+                        .map(|source| templates.add(&format!("{key}.default.{index}"), Place::Text, &source))
+                        .transpose()?,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self { name: key.rsplit('.').next().unwrap_or(key).to_owned(), ways })
+    }
+
+    pub fn compile_optional(
+        key: &str,
+        config: Option<&FieldConfig>,
+        templates: &mut Templates,
+    ) -> Result<Option<Self>, RestConfigError> {
+        config.map(|config| Self::compile(key, config, templates)).transpose()
+    }
+
+    /// The lookups it reads.
+    pub fn lookups(&self) -> impl Iterator<Item = &String> {
+        self.ways.iter().flat_map(|way| way.lookup.iter().chain(way.default.iter().flat_map(|t| &t.lookups)))
+    }
+
+    /// What the row says here; `None` is nothing.
+    pub fn text(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<String>, String> {
+        for way in &self.ways {
+            if let Some(text) = self.try_way(way, row, scope).map_err(|why| format!("{}: {why}", self.name))? {
+                return Ok(Some(text));
+            }
+        }
+        Ok(None)
+    }
+
+    fn try_way(&self, way: &Way, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<String>, String> {
+        let told = match (&way.at, way.asked) {
+            (Some(at), _) => match at.one(row)? {
+                // JSON's own numbers have a point, whatever the texts have.
+                Some(Json::Number(number)) => Some(in_notation(number.to_string(), scope.quantities)),
+                Some(value) => Some(scalar(value).ok_or("is not a single value")?.into_owned()),
+                None => None,
+            },
+            (None, Some(Asked::Unit)) => scope.unit.map(str::to_owned),
+            (None, Some(Asked::Quantity)) => scope.quantity.clone(),
+            (None, Some(Asked::Currency)) => scope.currency.map(str::to_owned),
+            (None, Some(Asked::Location)) => scope.location.map(str::to_owned),
+            (None, None) => None,
+        };
+        let told = match (told, &way.divide_by) {
+            (Some(told), Some(divisor)) => match divisor.one(row)?.and_then(scalar) {
+                Some(divisor) => {
+                    let figure = |text: &str| {
+                        let text =
+                            if scope.quantities.decimal_comma { text.replace(',', ".") } else { text.to_owned() };
+                        wide_decimal(&text).map_err(|why| format!("{:?} {why}", clip(&text)))
+                    };
+                    divide_exactly(figure(&told)?, figure(&divisor)?)
+                        .map(|quotient| in_notation(quotient.to_string(), scope.quantities))
+                }
+                None => None,
+            },
+            (told, _) => told,
+        };
+        let Some(told) = told else {
+            let Some(default) = &way.default else { return Ok(None) };
+            let text = scope.templates.render(default, scope.context).map_err(|error| error.to_string())?;
+            return Ok((!text.is_empty()).then_some(text));
+        };
+        let meant = match way.map.get(&told) {
+            Some(meant) => meant.clone(),
+            None if way.map.is_empty() => told,
+            None => return Err(format!("{told:?} is not among the declared texts")),
+        };
+        match &way.lookup {
+            Some(lookup) => match scope.lookups.get(lookup).and_then(|table| table.entries.get(&meant)) {
+                Some(translated) => Ok(Some(translated.clone())),
+                None => Err(format!("the lookup {lookup} does not know {meant:?}")),
+            },
+            None => Ok(Some(meant)),
+        }
+    }
+
+    fn decimal(&self, row: Row<'_>, scope: &Scope<'_>, notation: Notation) -> Result<Option<Decimal>, String> {
+        let Some(text) = self.text(row, scope)? else { return Ok(None) };
+        read_decimal(&text, notation).map(Some).map_err(|why| format!("{}: {:?} {why}", self.name, clip(&text)))
+    }
+
+    /// A price, with the scale it was told with.
+    pub fn money(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<Money>, String> {
+        let value = self.decimal(row, scope, scope.prices)?;
+        value.map(|value| Money::new(value).ok_or_else(|| format!("{}: too large", self.name))).transpose()
+    }
+
+    /// A quantity, without trailing zeros.
+    pub fn quantity(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<Quantity>, String> {
+        let value = self.decimal(row, scope, scope.quantities)?;
+        value
+            .map(|value| {
+                Quantity::new(value).map(Quantity::normalized).ok_or_else(|| format!("{}: too large", self.name))
+            })
+            .transpose()
+    }
+
+    pub fn date(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<Date>, String> {
+        let Some(text) = self.text(row, scope)? else { return Ok(None) };
+        // A moment's day is the day it names.
+        let day = text.get(..10).filter(|_| text[10..].starts_with(['T', ' '])).unwrap_or(&text);
+        day.parse().map(Some).map_err(|_| format!("{}: {:?} is not a date", self.name, clip(&text)))
+    }
+
+    pub fn flag(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<bool>, String> {
+        match self.text(row, scope)?.as_deref() {
+            None => Ok(None),
+            Some("true" | "1") => Ok(Some(true)),
+            Some("false" | "0") => Ok(Some(false)),
+            Some(text) => Err(format!("{}: {:?} is neither true nor false", self.name, clip(text))),
+        }
+    }
+
+    /// Any value whose constructor checks it.
+    pub fn parse<T, E: std::fmt::Display>(
+        &self,
+        row: Row<'_>,
+        scope: &Scope<'_>,
+        read: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, String> {
+        let Some(text) = self.text(row, scope)? else { return Ok(None) };
+        read(&text).map(Some).map_err(|why| format!("{}: {:?} {why}", self.name, clip(&text)))
+    }
+}
+
+/// A figure that only takes part in a division may be finer than what can be carried.
+fn wide_decimal(text: &str) -> Result<Decimal, NumberError> {
+    read_decimal(text, Notation::default()).or_else(|why| match why {
+        NumberError::TooFine => Decimal::from_str_exact(text).map_err(|_| why),
+        other => Err(other),
+    })
+}
+
+/// A number of ours as the ERP would write it.
+fn in_notation(text: String, notation: Notation) -> String {
+    if notation.decimal_comma { text.replace('.', ",") } else { text }
+}
+
+/// ERP text for a log line.
+pub fn clip(text: &str) -> String {
+    text.chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[derive(Clone, Debug)]
+struct Condition {
+    at: Selector,
+    is: Option<Vec<String>>,
+    is_not: Option<Vec<String>>,
+    contains: Option<Vec<String>>,
+}
+
+/// Compiled tests; without any, nothing holds.
+#[derive(Clone, Debug, Default)]
+pub struct Conditions(Vec<Condition>);
+
+impl Conditions {
+    pub fn compile(key: &str, config: &ConditionsConfig) -> Result<Self, RestConfigError> {
+        let tables = match config {
+            ConditionsConfig::Selector(text) => vec![ConditionTable { at: text.clone(), ..ConditionTable::default() }],
+            ConditionsConfig::Table(table) => vec![table.clone()],
+            ConditionsConfig::AnyOf(items) => items
+                .iter()
+                .map(|item| match item {
+                    ConditionItem::Selector(text) => ConditionTable { at: text.clone(), ..ConditionTable::default() },
+                    ConditionItem::Table(table) => table.clone(),
+                })
+                .collect(),
+        };
+        tables
+            .into_iter()
+            .map(|table| {
+                Ok(Condition {
+                    at: Selector::compile(key, &table.at)?,
+                    is: table.is,
+                    is_not: table.is_not,
+                    contains: table.contains,
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()
+            .map(Self)
+    }
+
+    pub fn hold(&self, row: Row<'_>) -> bool {
+        self.0.iter().any(|condition| condition.holds(row))
+    }
+}
+
+impl Condition {
+    fn holds(&self, row: Row<'_>) -> bool {
+        let found = self.at.all(row);
+        if self.is.is_none() && self.is_not.is_none() && self.contains.is_none() {
+            return found.into_iter().any(says_something);
+        }
+        let texts: Vec<Cow<'_, str>> = match found.is_empty() {
+            true => vec!["null".into()],
+            false => found.into_iter().map(|value| scalar(value).unwrap_or_else(|| value.to_string().into())).collect(),
+        };
+        texts.iter().any(|text| {
+            self.is.as_ref().is_none_or(|is| is.iter().any(|one| one == text))
+                && self.is_not.as_ref().is_none_or(|is_not| is_not.iter().all(|one| one != text))
+                && self.contains.as_ref().is_none_or(|parts| parts.iter().any(|part| text.contains(part.as_str())))
+        })
+    }
+}
+
+/// Not null, false, zero or empty.
+pub fn says_something(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(false) => false,
+        Json::Bool(true) => true,
+        Json::Number(number) => number.to_string().bytes().any(|b| b.is_ascii_digit() && b != b'0'),
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(entries) => !entries.is_empty(),
+    }
+}
