@@ -473,11 +473,12 @@ pub struct AbsentRequestConfig {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OutcomeConfig {
-    pub failed: ConditionsConfig,
     pub unknown: ConditionsConfig,
     pub not_for_sale: ConditionsConfig,
     pub unknown_unit: ConditionsConfig,
     pub on_request: ConditionsConfig,
+    /// Last, so that it may test for "anything but fine".
+    pub failed: ConditionsConfig,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -507,7 +508,10 @@ pub struct PriceRowConfig {
     pub tax_rate: Option<FieldConfig>,
     pub net_amount: Option<FieldConfig>,
     pub valid_from: Option<FieldConfig>,
+    /// The last day the price holds.
     pub valid_until: Option<FieldConfig>,
+    /// The first day it no longer does, for ERPs that say that.
+    pub valid_before: Option<FieldConfig>,
     pub min_order_quantity: Option<FieldConfig>,
     pub order_multiple: Option<FieldConfig>,
     pub backorder_allowed: Option<FieldConfig>,
@@ -515,7 +519,7 @@ pub struct PriceRowConfig {
     pub price_list: Option<FieldConfig>,
 }
 
-/// Rows within a row. Their selectors start at the inner row; `^$` starts at the outer one.
+/// Rows within a row. Their selectors start at the inner row; `^$` starts at the outer one (for a row: at the answer).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct UnitsConfig {

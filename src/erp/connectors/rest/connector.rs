@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use minijinja::Value;
 
 use super::config::{RestConfig, RestConfigError};
-use super::field::{Row, Scope};
+use super::field::Scope;
 use super::operations::{Absent, Customers, Locations, Operations, Prices, Public, StockOperation};
 use super::stock_row::join;
 use super::template::{FromIterMap, Templates};
@@ -102,7 +102,7 @@ impl RestConnector {
                     let scope = self.wire.scope(&context, &tables);
                     let first = rows(&documents, &question.rows)?.into_iter().next();
                     let row = first.ok_or_else(|| ErpError::Garbled("it says nothing about the public".into()))?;
-                    let facts = fields.facts(Row::new(row), &scope).map_err(ErpError::Garbled)?;
+                    let facts = fields.facts(row, &scope).map_err(ErpError::Garbled)?;
                     reply.customers.push((None, facts));
                 }
             }
@@ -140,7 +140,6 @@ impl RestConnector {
         let scope = self.wire.scope(&context, &tables);
         let mut told: HashMap<Option<&str>, Result<Option<CustomerFacts>, String>> = HashMap::new();
         for row in rows(&documents, &question.rows)? {
-            let row = Row::new(row);
             let Ok(customer) = operation.fields.customer(row, &scope) else {
                 reply.unreadable += 1;
                 continue;
@@ -187,7 +186,6 @@ impl RestConnector {
                 ..self.wire.scope(&context, &tables)
             };
             for row in rows(&documents, &question.rows)? {
-                let row = Row::new(row);
                 match operation.fields.read(row, &scope, header.currency) {
                     Some(price) => reply.prices.push(price),
                     None => reply.unreadable += 1,
@@ -218,7 +216,6 @@ impl RestConnector {
         let scope = self.wire.scope(&context, &tables);
         let mut outcomes = Vec::new();
         for row in rows(&documents, &question.rows)? {
-            let row = Row::new(row);
             if let (Ok(Some(sku)), Some(said)) = (absent.sku.text(row, &scope), absent.outcome.of(row)) {
                 outcomes.push(PriceRow { sku, unit: None, quantity: None, said });
             }
@@ -257,7 +254,7 @@ impl RestConnector {
             let scope =
                 Scope { currency: Some(header.currency.as_str()), location, ..self.wire.scope(&context, &tables) };
             for row in rows(&documents, &operation.question.rows)? {
-                match operation.fields.read(Row::new(row), &scope) {
+                match operation.fields.read(row, &scope) {
                     Some(row) => stock.push(row),
                     None => reply.unreadable += 1,
                 }

@@ -35,9 +35,7 @@ impl Outcome {
 
     /// `None`: the row has figures.
     pub fn of<T>(&self, row: Row<'_>) -> Option<Said<T>> {
-        if self.failed.hold(row) {
-            Some(Said::Failed("the ERP says that it failed on this line".into()))
-        } else if self.unknown.hold(row) {
+        if self.unknown.hold(row) {
             Some(Said::UnknownSku)
         } else if self.not_for_sale.hold(row) {
             Some(Said::NotForSale("not_for_sale"))
@@ -45,6 +43,8 @@ impl Outcome {
             Some(Said::UnknownUnit)
         } else if self.on_request.hold(row) {
             Some(Said::OnRequest("no_price"))
+        } else if self.failed.hold(row) {
+            Some(Said::Failed("the ERP says that it failed on this line".into()))
         } else {
             None
         }
@@ -73,6 +73,7 @@ pub struct PriceFields {
     net_amount: Option<Field>,
     valid_from: Option<Field>,
     valid_until: Option<Field>,
+    valid_before: Option<Field>,
     min_order_quantity: Option<Field>,
     order_multiple: Option<Field>,
     backorder_allowed: Option<Field>,
@@ -114,6 +115,7 @@ impl PriceFields {
         let net_amount = optional("net_amount", &config.net_amount)?;
         let valid_from = optional("valid_from", &config.valid_from)?;
         let valid_until = optional("valid_until", &config.valid_until)?;
+        let valid_before = optional("valid_before", &config.valid_before)?;
         let min_order_quantity = optional("min_order_quantity", &config.min_order_quantity)?;
         let order_multiple = optional("order_multiple", &config.order_multiple)?;
         let backorder_allowed = optional("backorder_allowed", &config.backorder_allowed)?;
@@ -172,6 +174,7 @@ impl PriceFields {
             net_amount,
             valid_from,
             valid_until,
+            valid_before,
             min_order_quantity,
             order_multiple,
             backorder_allowed,
@@ -197,6 +200,7 @@ impl PriceFields {
             &self.net_amount,
             &self.valid_from,
             &self.valid_until,
+            &self.valid_before,
             &self.min_order_quantity,
             &self.order_multiple,
             &self.backorder_allowed,
@@ -260,6 +264,9 @@ impl PriceFields {
         line.net_amount = money(&self.net_amount, row, scope)?;
         line.valid_from = self.valid_from.as_ref().map_or(Ok(None), |field| field.date(row, scope))?;
         line.valid_until = self.valid_until.as_ref().map_or(Ok(None), |field| field.date(row, scope))?;
+        let before = self.valid_before.as_ref().map_or(Ok(None), |field| field.date(row, scope))?;
+        let last = before.map(|day| day.yesterday().map_err(|_| "valid_before: out of range")).transpose()?;
+        line.valid_until = [line.valid_until, last].into_iter().flatten().min();
         line.terms = Terms {
             min_order_quantity: quantity(&self.min_order_quantity, row, scope)?,
             order_multiple: quantity(&self.order_multiple, row, scope)?,

@@ -200,7 +200,6 @@ impl Wire {
         let scope = self.scope(&value, &needed);
         let mut entries: HashMap<String, Option<String>> = HashMap::new();
         for row in rows(&documents, &lookup.rows)? {
-            let row = Row::new(row);
             let wrong = |why| ErpError::Garbled(format!("{}: {why}", lookup.request.key));
             let pair = (lookup.key.text(row, &scope).map_err(wrong)?, lookup.value.text(row, &scope).map_err(wrong)?);
             if let (Some(key), Some(value)) = pair {
@@ -358,11 +357,12 @@ fn error(kind: ErrorKind, said: String) -> ErpError {
     }
 }
 
-/// The rows of all pages. A document without the list is not an empty answer but a damaged one.
-pub fn rows<'a>(documents: &'a [Json], list: &Selector) -> Result<Vec<&'a Json>, ErpError> {
+/// The rows of all pages; `^$` in their selectors is the page. A document without the list is not an empty answer but a
+/// damaged one.
+pub fn rows<'a>(documents: &'a [Json], list: &Selector) -> Result<Vec<Row<'a>>, ErpError> {
     let mut rows = Vec::new();
     for document in documents {
-        rows.extend(list_of(document, list)?);
+        rows.extend(list_of(document, list)?.iter().map(|row| Row::new(document).inner(row)));
     }
     Ok(rows)
 }
