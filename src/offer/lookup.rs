@@ -112,8 +112,9 @@ impl Lookup {
         std::mem::take(&mut self.wants)
     }
 
-    pub fn is_waiting(&self) -> bool {
-        self.lines.iter().any(|line| line.price.is_waiting() || line.stock.is_waiting())
+    fn want(&mut self, want: Want, line: usize, kind: Kind) {
+        self.wants.push(want);
+        self.targets.push((line, kind));
     }
 
     /// Puts arrived outcomes in their lines and says which lines they were.
@@ -263,8 +264,8 @@ impl<'a> Reader<'a> {
             }
         }
         let ask = self.price_ask(line);
-        lookup.wants.push(Want { ask, demand: limits.demand(arrival.mono, needed), awaited });
-        lookup.targets.push((index, Kind::Price));
+        let demand = limits.demand(arrival.mono, needed);
+        lookup.want(Want { ask, demand, awaited, with_price: false }, index, Kind::Price);
         fact.unwrap_or(Fact::Waiting { fallback, gone })
     }
 
@@ -301,16 +302,14 @@ impl<'a> Reader<'a> {
             }
         }
         let demand = limits.demand(arrival.mono, needed);
-        let header = self.header();
-        let ask = Ask::Stock(StockAsk { sku: known_sku(line), header });
-        lookup.wants.push(Want { ask, demand, awaited });
-        lookup.targets.push((index, Kind::Stock));
         if !capabilities.stock {
             // This ERP tells stock only together with prices.
             let ask = self.price_ask(line);
-            lookup.wants.push(Want { ask, demand, awaited: false });
-            lookup.targets.push((index, Kind::Price));
+            lookup.want(Want { ask, demand, awaited: false, with_price: false }, index, Kind::Price);
         }
+        let ask = Ask::Stock(StockAsk { sku: known_sku(line), header: self.header() });
+        let with_price = lookup.targets.last() == Some(&(index, Kind::Price));
+        lookup.want(Want { ask, demand, awaited, with_price }, index, Kind::Stock);
         fact.unwrap_or(Fact::Waiting { fallback, gone })
     }
 

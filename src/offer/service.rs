@@ -288,7 +288,7 @@ impl OfferService {
             return Err(OfferError::CustomerUnknown);
         }
         let demand = limits.demand(query.arrival.mono, needed);
-        let want = Want { ask: Ask::Customer(customer.cloned()), demand, awaited: served.is_none() };
+        let want = Want { ask: Ask::Customer(customer.cloned()), demand, awaited: served.is_none(), with_price: false };
         let page = self.dispatcher.ask(vec![want], &query.request_id, false);
         if let Some(known) = served {
             return Ok(with_currency(query, known));

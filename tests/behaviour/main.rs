@@ -6,6 +6,7 @@ mod coalescing;
 mod deadlines;
 mod freshness;
 mod isolation;
+mod poorer_erps;
 mod replies;
 mod rig;
 mod units;

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::ask::Ask;
 use super::budget::Budget;
-use super::machine::{Demand, Departure, Machine};
+use super::machine::{Asked, Demand, Departure, Machine};
 use super::page::{Page, Place};
 use crate::clock::{Clock, Reading, Stamp};
 use crate::erp::connector::{Call, Connector, Operation, Reply};
@@ -48,6 +48,8 @@ pub struct Want {
     pub demand: Demand,
     /// Whether the page waits for it. What it does not wait for is fetched all the same.
     pub awaited: bool,
+    /// It is the stock of the SKU whose price is the want before it.
+    pub with_price: bool,
 }
 
 pub struct Dispatcher<L: Landing> {
@@ -83,10 +85,13 @@ impl<L: Landing> Dispatcher<L> {
         let mut refused = Vec::new();
         let departures = {
             let mut machine = self.machine.lock();
+            let mut price_waits = false;
             for (index, want) in wants.into_iter().enumerate() {
-                if let Err(place) = machine.ask(want.ask, want.demand, page.place(index, want.awaited), asked_by) {
-                    refused.push(place);
-                }
+                let place = page.place(index, want.awaited);
+                let rides = want.with_price && price_waits;
+                let asked = machine.ask(want.ask, want.demand, place, asked_by, rides);
+                price_waits = matches!(asked, Ok(Asked::Queued | Asked::JoinedQueue));
+                refused.extend(asked.err());
             }
             machine.pump(self.clock.read(), self.landing.stamp())
         };

@@ -71,8 +71,18 @@ struct Air<W> {
 struct Wait<W> {
     waiters: Vec<W>,
     asked_by: Arc<str>,
-    /// Not in its group's queue: two calls are in the air, and it goes back when one lands.
-    parked: bool,
+    standing: Standing,
+}
+
+/// Where a waiting key stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// In its group's queue.
+    Queued,
+    /// Nowhere: two calls are in the air, and it queues when one lands.
+    Parked,
+    /// Nowhere: the price of its SKU waits, and the call for that brings the stock too.
+    Rides,
 }
 
 /// What waits in one group, oldest first. A key taken along by another call stays behind as a ghost and is passed over.
@@ -112,8 +122,10 @@ impl<W> Machine<W> {
     }
 
     /// Asks for one key. Every key of a page is asked before [`Machine::pump`] is called, or the first would leave alone.
+    /// `rides`: this is stock, and the price of its SKU was just asked and waits, so that one call will bring both.
     /// `Err` gives the waiter back: too much waits already.
-    pub fn ask(&mut self, ask: Ask, demand: Demand, waiter: W, asked_by: &Arc<str>) -> Result<Asked, W> {
+    pub fn ask(&mut self, ask: Ask, demand: Demand, waiter: W, asked_by: &Arc<str>, rides: bool) -> Result<Asked, W> {
+        let rides = rides && self.capabilities.offers;
         match self.flights.entry(ask) {
             Entry::Occupied(mut entry) => {
                 let flight = entry.get_mut();
@@ -129,10 +141,14 @@ impl<W> Machine<W> {
                 if self.waiting >= self.queue_lines_max {
                     return Err(waiter);
                 }
-                let parked = flight.air.len() >= AIR_MAX;
-                flight.wait = Some(Wait { waiters: vec![waiter], asked_by: asked_by.clone(), parked });
+                let standing = match (rides, flight.air.len() >= AIR_MAX) {
+                    (true, _) => Standing::Rides,
+                    (false, true) => Standing::Parked,
+                    (false, false) => Standing::Queued,
+                };
+                flight.wait = Some(Wait { waiters: vec![waiter], asked_by: asked_by.clone(), standing });
                 self.waiting += 1;
-                if !parked {
+                if standing == Standing::Queued {
                     let ask = entry.key().clone();
                     self.enqueue(ask);
                 }
@@ -142,10 +158,13 @@ impl<W> Machine<W> {
                     return Err(waiter);
                 }
                 let ask = entry.key().clone();
-                let wait = Wait { waiters: vec![waiter], asked_by: asked_by.clone(), parked: false };
+                let standing = if rides { Standing::Rides } else { Standing::Queued };
+                let wait = Wait { waiters: vec![waiter], asked_by: asked_by.clone(), standing };
                 entry.insert(Flight { air: Vec::new(), wait: Some(wait) });
                 self.waiting += 1;
-                self.enqueue(ask);
+                if standing == Standing::Queued {
+                    self.enqueue(ask);
+                }
             }
         }
         Ok(Asked::Queued)
@@ -178,8 +197,8 @@ impl<W> Machine<W> {
             let position = flight.air.iter().position(|air| air.call == id);
             landed.push(position.map(|at| flight.air.remove(at).waiters).unwrap_or_default());
             match &mut flight.wait {
-                Some(wait) if wait.parked => {
-                    wait.parked = false;
+                Some(wait) if wait.standing == Standing::Parked => {
+                    wait.standing = Standing::Queued;
                     let ask = entry.key().clone();
                     self.enqueue(ask);
                 }
@@ -219,7 +238,7 @@ impl<W> Machine<W> {
         }
     }
 
-    /// The first group that still has a key waiting. Stock that can only come along with prices does not lead.
+    /// The first group that still has a key waiting.
     fn next_group(&mut self) -> Option<Group> {
         for _ in 0..self.order.len() {
             let group = self.order.pop_front()?;
@@ -229,8 +248,6 @@ impl<W> Machine<W> {
             }
             if queue.keys.is_empty() {
                 self.groups.remove(&group);
-            } else if group == Group::Stock && !self.capabilities.stock {
-                self.order.push_back(group);
             } else {
                 return Some(group);
             }
@@ -271,7 +288,7 @@ impl<W> Machine<W> {
     /// Moves a waiting key into the air. `None`: it does not wait any more.
     fn take_off(&mut self, ask: &Ask, call: CallId, start: Mono, stamp: Stamp) -> Option<Arc<str>> {
         let flight = self.flights.get_mut(ask)?;
-        let wait = flight.wait.take_if(|wait| !wait.parked)?;
+        let wait = flight.wait.take_if(|wait| wait.standing == Standing::Queued)?;
         self.waiting -= 1;
         flight.air.push(Air { call, start, stamp, waiters: wait.waiters });
         Some(wait.asked_by)
@@ -347,7 +364,7 @@ impl<W> Machine<W> {
 }
 
 fn waits<W>(flights: &HashMap<Ask, Flight<W>>, ask: &Ask) -> bool {
-    flights.get(ask).and_then(|flight| flight.wait.as_ref()).is_some_and(|wait| !wait.parked)
+    flights.get(ask).and_then(|flight| flight.wait.as_ref()).is_some_and(|wait| wait.standing == Standing::Queued)
 }
 
 #[cfg(test)]
