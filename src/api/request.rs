@@ -6,6 +6,8 @@ pub mod json;
 mod loose;
 pub mod protobuf;
 mod scalar;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

@@ -144,8 +144,8 @@ mod tests {
 
     use super::*;
 
-    fn text(digits: &Digits) -> &str {
-        std::str::from_utf8(digits.as_bytes()).unwrap()
+    fn text(digits: &Digits) -> String {
+        String::from_utf8(digits.as_bytes().to_vec()).unwrap()
     }
 
     proptest! {
