@@ -1,8 +1,8 @@
 //! Proving who we are, and one session shared by all calls.
 //!
-//! A session is opened by the first call that needs it while the others wait for it; whoever finds it expired says which one
-//! expired, so that a late complaint about an old session does not close the new one. A login that was refused is not
-//! tried again for a while: ERPs lock accounts after a few wrong passwords.
+//! A session is opened by the first call that needs it while the others wait for it; whoever finds it expired says
+//! which one expired, so that a late complaint about an old session does not close the new one. A login that was refused
+//! is not tried again for a while: ERPs lock accounts after a few wrong passwords.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +37,8 @@ pub struct Session {
     headers: Vec<(HeaderName, Template)>,
     max_age: Option<Duration>,
     refused_wait: Duration,
-    /// Asynchronous because it is held while logging in: that is what makes the others wait. A login whose caller gives up
-    /// releases it, and the next one logs in.
+    /// Asynchronous because it is held while logging in: that is what makes the others wait. A login whose caller gives
+    /// up releases it, and the next one logs in.
     state: Mutex<State>,
 }
 

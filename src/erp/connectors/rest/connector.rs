@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use jiff::civil::Date;
 use minijinja::Value;
 
 use super::config::{RestConfig, RestConfigError};
@@ -12,7 +11,7 @@ use super::field::Scope;
 use super::operations::{Absent, Customers, Locations, Operations, Prices, Public, StockOperation};
 use super::stock_row::join;
 use super::template::{FromIterMap, Templates};
-use super::wire::{Context, Wire, rows};
+use super::wire::{Context, Wire, date_value, rows};
 use crate::domain::{CustomerFacts, CustomerId, Sku};
 use crate::erp::ErpError;
 use crate::erp::connector::{AskedLine, Call, Capabilities, Connector, Header, PriceRow, Reply, StockRow};
@@ -63,7 +62,7 @@ fn not_described(operation: &str) -> ErpError {
 impl RestConnector {
     /// Compiles a preset. Whatever is wrong with it is found here, with the key at fault.
     pub fn new(config: RestConfig) -> Result<Self, RestConfigError> {
-        let mut templates = Templates::new();
+        let mut templates = Templates::default();
         let operations = Operations::compile(&config, &mut templates)?;
         let capabilities = operations.capabilities(&config)?;
         let wire = Wire::compile(&config, templates)?;
@@ -320,17 +319,8 @@ fn header_context(header: &Header) -> Context {
         ("ship_to".to_owned(), optional(header.ship_to.as_ref().map(|id| id.as_str()))),
         ("contract".to_owned(), optional(header.contract.as_ref().map(|id| id.as_str()))),
         ("currency".to_owned(), Value::from(header.currency.as_str())),
-        ("price_date".to_owned(), date_context(header.price_date)),
+        ("price_date".to_owned(), date_value(header.price_date)),
         ("facts".to_owned(), facts_context(&header.facts.facts)),
-    ])
-}
-
-fn date_context(date: Date) -> Value {
-    Value::from_iter_map(vec![
-        ("iso".into(), Value::from(date.to_string())),
-        ("year".into(), Value::from(i64::from(date.year()))),
-        ("month".into(), Value::from(i64::from(date.month()))),
-        ("day".into(), Value::from(i64::from(date.day()))),
     ])
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::condition::Conditions;
 use super::config::{CustomerRowConfig, RestConfigError};
-use super::field::{Conditions, Field, Row, Scope};
+use super::field::{Field, Row, Scope};
 use super::price_row::id;
 use super::template::Templates;
 use crate::domain::{Currency, CustomerFacts, PriceListId};

@@ -1,4 +1,4 @@
-//! Reading one value out of a row: selectors, fields and conditions.
+//! Reading one value out of a row: selectors and fields.
 //!
 //! A field never fails a whole answer: what it cannot read is a text that says why, and the row it belongs to fails.
 
@@ -23,8 +23,9 @@ use crate::domain::{Money, Quantity};
 #[serde(untagged, expecting = "a selector, a table {at, asked, divide_by, map, lookup, default}, or a list of these")]
 pub enum FieldConfig {
     Selector(String),
-    Table(FieldTable),
+    // Before the table, which serde would also read from a list.
     FirstOf(Vec<FieldItem>),
+    Table(FieldTable),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -58,39 +59,6 @@ pub enum Asked {
     Quantity,
     Currency,
     Location,
-}
-
-/// Tests of which one has to hold.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "a selector, a table {at, is, is_not, contains}, or a list of these")]
-pub enum ConditionsConfig {
-    Selector(String),
-    Table(ConditionTable),
-    AnyOf(Vec<ConditionItem>),
-}
-
-impl Default for ConditionsConfig {
-    fn default() -> Self {
-        ConditionsConfig::AnyOf(Vec::new())
-    }
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged, expecting = "a selector or a table {at, is, is_not, contains}")]
-pub enum ConditionItem {
-    Selector(String),
-    Table(ConditionTable),
-}
-
-/// All given tests must hold. With none: what `at` finds is not null, false, zero or empty.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ConditionTable {
-    pub at: String,
-    /// One of these texts; nothing found counts as `null`.
-    pub is: Option<Vec<String>>,
-    pub is_not: Option<Vec<String>>,
-    pub contains: Option<Vec<String>>,
 }
 
 /// Tables read from the ERP, by name.
@@ -223,6 +191,9 @@ impl Field {
                 })
                 .collect(),
         };
+        if ways.is_empty() {
+            return Err(RestConfigError::new(key, "is empty"));
+        }
         let ways = ways
             .into_iter()
             .enumerate()
@@ -387,78 +358,4 @@ fn in_notation(text: String, notation: Notation) -> String {
 /// ERP text for a log line.
 pub fn clip(text: &str) -> String {
     text.chars().take(120).map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-#[derive(Clone, Debug)]
-struct Condition {
-    at: Selector,
-    is: Option<Vec<String>>,
-    is_not: Option<Vec<String>>,
-    contains: Option<Vec<String>>,
-}
-
-/// Compiled tests; without any, nothing holds.
-#[derive(Clone, Debug, Default)]
-pub struct Conditions(Vec<Condition>);
-
-impl Conditions {
-    pub fn compile(key: &str, config: &ConditionsConfig) -> Result<Self, RestConfigError> {
-        let tables = match config {
-            ConditionsConfig::Selector(text) => vec![ConditionTable { at: text.clone(), ..ConditionTable::default() }],
-            ConditionsConfig::Table(table) => vec![table.clone()],
-            ConditionsConfig::AnyOf(items) => items
-                .iter()
-                .map(|item| match item {
-                    ConditionItem::Selector(text) => ConditionTable { at: text.clone(), ..ConditionTable::default() },
-                    ConditionItem::Table(table) => table.clone(),
-                })
-                .collect(),
-        };
-        tables
-            .into_iter()
-            .map(|table| {
-                Ok(Condition {
-                    at: Selector::compile(key, &table.at)?,
-                    is: table.is,
-                    is_not: table.is_not,
-                    contains: table.contains,
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map(Self)
-    }
-
-    pub fn hold(&self, row: Row<'_>) -> bool {
-        self.0.iter().any(|condition| condition.holds(row))
-    }
-}
-
-impl Condition {
-    fn holds(&self, row: Row<'_>) -> bool {
-        let found = self.at.all(row);
-        if self.is.is_none() && self.is_not.is_none() && self.contains.is_none() {
-            return found.into_iter().any(says_something);
-        }
-        let texts: Vec<Cow<'_, str>> = match found.is_empty() {
-            true => vec!["null".into()],
-            false => found.into_iter().map(|value| scalar(value).unwrap_or_else(|| value.to_string().into())).collect(),
-        };
-        texts.iter().any(|text| {
-            self.is.as_ref().is_none_or(|is| is.iter().any(|one| one == text))
-                && self.is_not.as_ref().is_none_or(|is_not| is_not.iter().all(|one| one != text))
-                && self.contains.as_ref().is_none_or(|parts| parts.iter().any(|part| text.contains(part.as_str())))
-        })
-    }
-}
-
-/// Not null, false, zero or empty.
-pub fn says_something(value: &Json) -> bool {
-    match value {
-        Json::Null | Json::Bool(false) => false,
-        Json::Bool(true) => true,
-        Json::Number(number) => number.to_string().bytes().any(|b| b.is_ascii_digit() && b != b'0'),
-        Json::String(text) => !text.is_empty(),
-        Json::Array(items) => !items.is_empty(),
-        Json::Object(entries) => !entries.is_empty(),
-    }
 }

@@ -1,8 +1,8 @@
 //! The wire: sends one prepared request and reads one bounded answer.
 //!
-//! Never follows redirects, never uses a proxy it was not given, never trusts `Content-Encoding` (some ERPs declare gzip and
-//! send plain text, or the reverse): the first two bytes decide. Both the answer as sent and the answer unpacked are
-//! bounded, and are read in pieces so that an endless one costs no more than the bound.
+//! Never follows redirects, never uses a proxy, never trusts `Content-Encoding` (some ERPs declare gzip and send plain
+//! text, or the reverse): the first two bytes decide. Both the answer as sent and the answer unpacked are bounded, and
+//! are read in pieces so that an endless one costs no more than the bound.
 
 use std::error::Error as _;
 use std::io::Read;

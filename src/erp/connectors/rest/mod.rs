@@ -1,8 +1,8 @@
 //! Any ERP that speaks JSON over HTTP, described by a preset file: no code per ERP.
 //!
-//! Owns: the preset's format ([`config`]), the templates its requests are written with ([`template`]), the selectors its
-//! answers are read with ([`field`]), the way to the ERP with session, lookups, pages and verdicts (`wire`), and exact
-//! numbers ([`number`]). `connector` puts these together behind the one trait all kinds of ERP share.
+//! Owns: the preset's format ([`config`], [`row_config`]), the templates its requests are written with ([`template`]),
+//! the selectors its answers are read with ([`field`], [`condition`]), the way to the ERP with session, lookups, pages
+//! and verdicts (`wire`), and exact numbers ([`number`]). `connector` joins them behind the trait all kinds share.
 //!
 //! Never: matches rows to asked lines, caches prices or stock, retries (but once for a session that ended), waits for
 //! permits or budgets; all that is the same for every kind and stands elsewhere. No number passes through a float.
@@ -10,6 +10,7 @@
 //! Tested: each file beside its code, the whole against a small server in the process (`tests.rs`).
 
 mod auth;
+pub mod condition;
 pub mod config;
 mod connector;
 mod customer_row;
@@ -19,6 +20,7 @@ pub mod number;
 mod operations;
 mod price_row;
 mod request;
+pub mod row_config;
 mod stock_row;
 pub mod template;
 mod verdict;

@@ -1,10 +1,11 @@
 //! From one row of an answer to one price.
 //!
-//! A row is believed whole or not at all: whatever of it cannot be read fails the line, with a text for the log. A price
-//! that is null is "no price", never zero.
+//! A row is believed whole or not at all: whatever of it cannot be read fails the line, with a text for the log. A
+//! price that is null is "no price", never zero.
 
+use super::condition::Conditions;
 use super::config::{OutcomeConfig, PriceRowConfig, RestConfigError, ZeroPrice};
-use super::field::{Conditions, Field, Row, Scope, Selector};
+use super::field::{Field, Row, Scope, Selector};
 use super::template::Templates;
 use crate::domain::{
     Currency, Factor, Money, PriceBreak, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Terms, Unit,

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::condition::Conditions;
 use super::config::{IncomingConfig, OutcomeConfig, RestConfigError, StockRowConfig};
-use super::field::{Conditions, Field, Row, Scope, Selector};
+use super::field::{Field, Row, Scope, Selector};
 use super::price_row::{Outcome, id, quantity};
 use super::template::Templates;
 use crate::domain::{Incoming, LocationId, LocationLevel, Quantity, Stock, Unit};
@@ -62,7 +63,7 @@ impl StockFields {
     /// Where stock stands in the rows of prices, an SKU unknown there is unknown here.
     pub fn inherit(config: &StockRowConfig, prices: &OutcomeConfig) -> StockRowConfig {
         let mut config = config.clone();
-        if let super::field::ConditionsConfig::AnyOf(tests) = &config.outcome.unknown
+        if let super::condition::ConditionsConfig::AnyOf(tests) = &config.outcome.unknown
             && tests.is_empty()
         {
             config.outcome.unknown = prices.unknown.clone();
@@ -185,7 +186,7 @@ fn add_level(levels: &mut Vec<LocationLevel>, level: LocationLevel) -> Result<()
 }
 
 fn sort_incoming(incoming: &mut [Incoming]) {
-    incoming.sort_by(|a, b| (a.expected_on.is_none(), a.expected_on).cmp(&(b.expected_on.is_none(), b.expected_on)));
+    incoming.sort_by_key(|one| (one.expected_on.is_none(), one.expected_on));
 }
 
 /// One row per SKU, in the order in which they first appear: rows that each know some locations are joined.

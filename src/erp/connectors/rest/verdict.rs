@@ -4,8 +4,9 @@
 
 use serde_json::Value as Json;
 
+use super::condition::says_something;
 use super::config::{ErrorKind, ErrorRuleConfig, RestConfigError};
-use super::field::{Row, Selector, clip, says_something, scalar};
+use super::field::{Row, Selector, clip, scalar};
 
 /// What to make of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl Rule {
                 (None, None) => says_something(value),
                 (is, parts) => {
                     let text = text(value);
-                    is.as_ref().is_none_or(|is| is.iter().any(|one| *one == text))
+                    is.as_ref().is_none_or(|is| is.contains(&text))
                         && parts.as_ref().is_none_or(|parts| parts.iter().any(|part| text.contains(part.as_str())))
                 }
             })

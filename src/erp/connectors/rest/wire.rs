@@ -11,6 +11,8 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use minijinja::Value;
 use serde_json::Value as Json;
 use tokio::sync::Mutex;
@@ -41,6 +43,7 @@ pub struct Wire {
     /// `vars` and `secret`.
     base: Context,
     answer_max: usize,
+    time_zone: TimeZone,
     clock: Clock,
 }
 
@@ -81,6 +84,8 @@ impl Wire {
                 None => Ok((name.clone(), Value::from(value.as_str()))),
             })
             .collect::<Result<Vec<_>, _>>()?;
+        let zone = config.time_zone.as_deref().unwrap_or("UTC");
+        let time_zone = TimeZone::get(zone).map_err(|error| RestConfigError::new("time_zone", error))?;
         let base = Context::from([
             ("vars".to_owned(), Value::from_iter_map(vars)),
             ("secret".to_owned(), Value::from_iter_map(secrets)),
@@ -99,6 +104,7 @@ impl Wire {
             numbers: config.numbers.clone(),
             base,
             answer_max: config.http.answer_max,
+            time_zone,
             clock: Clock::system(),
             templates,
         };
@@ -225,6 +231,8 @@ impl Wire {
     /// A call's own values with the preset's and the lookups'.
     pub fn context(&self, own: Context, lookups: &LookupTables) -> Context {
         let mut context = self.base.clone();
+        let today = self.clock.read().wall.to_jiff().to_zoned(self.time_zone.clone()).date();
+        context.insert("today".to_owned(), date_value(today));
         let tables = lookups.iter().map(|(name, table)| (name.clone(), table.value.clone())).collect();
         context.insert("lookup".to_owned(), Value::from_iter_map(tables));
         context.extend(own);
@@ -302,7 +310,8 @@ impl Wire {
         let answer = self.exchange(login, &self.base, false).await?;
         match self.judge(&answer) {
             Verdict::Good => self.read(login, answer).map(|(json, _)| json),
-            Verdict::Bad(kind, said) => Err(error(kind, format!("at login: {said}"))),
+            // Not what it said: a login's answer may repeat the password.
+            Verdict::Bad(kind, _) => Err(error(kind, format!("at login: HTTP {}", answer.status))),
         }
     }
 
@@ -347,6 +356,16 @@ impl Wire {
             ))),
         }
     }
+}
+
+/// A day for templates: its parts, and `iso`.
+pub fn date_value(date: Date) -> Value {
+    Value::from_iter_map(vec![
+        ("iso".into(), Value::from(date.to_string())),
+        ("year".into(), Value::from(i64::from(date.year()))),
+        ("month".into(), Value::from(i64::from(date.month()))),
+        ("day".into(), Value::from(i64::from(date.day()))),
+    ])
 }
 
 fn error(kind: ErrorKind, said: String) -> ErpError {

@@ -108,6 +108,7 @@ async fn a_session_may_end_by_age_or_by_what_the_body_says() {
 const BY_LOCATION: &str = r#"
     kind = "rest"
     url = "http://erp.invalid"
+    time_zone = "Pacific/Kiritimati"
     [capabilities]
     matters = ["unit"]
     by_facts = true
@@ -120,7 +121,7 @@ const BY_LOCATION: &str = r#"
     [stock]
     rows = "$"
     per_location = { lookup = "places" }
-    request = { path = "/stock/{{ lookup.places[location] }}", body = '{{ skus }}' }
+    request = { path = "/stock/{{ lookup.places[location] }}", body = '[{{ skus }}, {{ today.iso }}]' }
     row = { sku = "$.sku", base_unit = "$.unit", locations = { on_hand = "$.there", reserved = "$.taken" } }
     [prices]
     rows = "$"
@@ -129,7 +130,8 @@ const BY_LOCATION: &str = r#"
     [prices.request]
     path = "/prices"
     body = '''{"list": {{ facts.price_list | number }}, "quantity": {{ quantity | number }}, "unit": {{ unit }},
-        "area": {{ facts.attributes.area }}, "on": [{{ price_date.year }}, {{ price_date.month }}, {{ price_date.day }}]}'''
+        "area": {{ facts.attributes.area }},
+        "on": [{{ price_date.year }}, {{ price_date.month }}, {{ price_date.day }}]}'''
     [prices.absent]
     rows = "$"
     sku = "$.sku"
@@ -194,6 +196,10 @@ async fn stock_of_all_locations_is_one_row_each_and_the_lookup_is_asked_once() {
         assert!(matches!(&reply.stock[1].said, Said::Failed(why) if why.contains("oops")));
     }
     assert_eq!((erp.count("/places"), erp.count("/stock/")), (1, 4));
+    let there = jiff::tz::TimeZone::get("Pacific/Kiritimati").unwrap();
+    let today = jiff::Timestamp::now().to_zoned(there).date();
+    let asked = erp.asked().last().unwrap().json()[1].as_str().unwrap().parse().unwrap();
+    assert!(today == asked || today.yesterday().unwrap() == asked);
     assert_eq!(connector.read_lookups().await, [("places".to_owned(), Ok(2))]);
 }
 
