@@ -13,6 +13,9 @@ use super::config::ApiConfig;
 use super::status::{Fault, Refusal};
 use super::stream::Records;
 
+/// Why a response broke off.
+pub type BodyError = Box<dyn Error + Send + Sync>;
+
 /// What a response carries.
 #[derive(Debug)]
 pub enum Body {
@@ -51,7 +54,7 @@ pub fn ok_trailers() -> HeaderMap {
 
 impl hyper::body::Body for Body {
     type Data = Bytes;
-    type Error = Box<dyn Error + Send + Sync>;
+    type Error = BodyError;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {

@@ -1,7 +1,6 @@
 //! A streamed answer: each record leaves as soon as it is known, through a bounded channel. The same for both wires, which
 //! differ in how a record is framed and how a good end is told from a cut.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -12,7 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::Offers;
-use super::body::ok_trailers;
+use super::body::{BodyError, ok_trailers};
 use super::encode::{self, Head, Json};
 use super::grpc;
 use super::server::Api;
@@ -72,10 +71,7 @@ async fn why(task: JoinHandle<Result<(), OfferError>>) -> Refusal {
 }
 
 impl Records {
-    pub fn poll_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Box<dyn Error + Send + Sync>>>> {
+    pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match (self.state, self.framing) {
             (State::Running, _) => {}
             (State::Done, Framing::Messages) => {
