@@ -240,7 +240,12 @@ impl Config {
 
 impl File {
     fn check(self, preset: &str) -> anyhow::Result<Config> {
-        let site = RestSite { url: self.erp.url, vars: self.erp.vars, secrets: self.erp.secrets };
+        let site = RestSite {
+            url: self.erp.url,
+            time_zone: Some(self.erp.time_zone.clone()),
+            vars: self.erp.vars,
+            secrets: self.erp.secrets,
+        };
         let zone = &self.erp.time_zone;
         let time_zone =
             TimeZone::get(zone).with_context(|| format!("erp.time_zone: {zone:?} is not an IANA time zone"))?;

@@ -1,8 +1,8 @@
 //! Proving who we are, and one session shared by all calls.
 //!
 //! A session is opened by the first call that needs it while the others wait for it; whoever finds it expired says
-//! which one expired, so that a late complaint about an old session does not close the new one. A login that was refused
-//! is not tried again for a while: ERPs lock accounts after a few wrong passwords.
+//! which one, so that a late complaint about an old session does not close the new one. A login that was refused is not
+//! tried again for a while: ERPs lock accounts after a few wrong passwords.
 
 use std::sync::Arc;
 use std::time::Duration;

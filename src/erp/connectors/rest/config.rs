@@ -40,7 +40,8 @@ pub struct RestConfig {
     pub kind: Kind,
     /// Where the ERP is: scheme, host, port and the path all requests share.
     pub url: String,
-    /// The ERP's time zone, by its IANA name: decides which day `today` is in templates. Default `UTC`.
+    /// See [`RestSite::time_zone`]; not of the preset.
+    #[serde(skip)]
     pub time_zone: Option<String>,
     /// Values for templates. The gateway's file may replace each.
     #[serde(default)]
@@ -104,6 +105,7 @@ impl RestConfig {
 #[serde(deny_unknown_fields)]
 pub struct RestSite {
     pub url: Option<String>,
+    /// The ERP's time zone, by its IANA name: decides which day `today` is in templates. Default `UTC`.
     pub time_zone: Option<String>,
     #[serde(default)]
     pub vars: BTreeMap<String, toml::Value>,

@@ -92,7 +92,11 @@ impl Erp {
 
     /// A connector by a preset, at this server.
     fn connect(&self, preset: &str) -> RestConnector {
-        let site = RestSite { url: Some(self.url.clone()), ..RestSite::default() };
+        let site = RestSite {
+            url: Some(self.url.clone()),
+            time_zone: Some("Pacific/Kiritimati".into()),
+            ..RestSite::default()
+        };
         RestConnector::new(RestConfig::from_toml(preset).unwrap().with(site)).unwrap()
     }
 

@@ -108,7 +108,6 @@ async fn a_session_may_end_by_age_or_by_what_the_body_says() {
 const BY_LOCATION: &str = r#"
     kind = "rest"
     url = "http://erp.invalid"
-    time_zone = "Pacific/Kiritimati"
     [capabilities]
     matters = ["unit"]
     by_facts = true
