@@ -12,9 +12,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     std::fs::write(out.join("comptoir.bin"), descriptors.encode_to_vec())?;
     // Messages for both sides. The offer service itself is declared by hand in `api::grpc`, because its answers are
     // encoded from the gateway's own structures and never become generated messages.
-    tonic_prost_build::configure()
-        .build_server(false)
-        .build_client(true)
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().build_server(false).build_client(true).compile_fds(descriptors)?;
     Ok(())
 }
