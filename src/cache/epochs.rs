@@ -8,7 +8,7 @@
 //! Cells are a fixed table addressed by a keyed hash of the words: two words may share a cell, which can only invalidate too
 //! much. Nothing grows and nothing is collected.
 
-use std::hash::{BuildHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hash};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use foldhash::quality::RandomState;
@@ -109,10 +109,8 @@ impl Epochs {
     }
 
     fn cell(&self, word: Word<'_>) -> &AtomicU64 {
-        let mut hasher = self.hasher.build_hasher();
         // `str` hashes its own end mark, so ("1", "23") and ("12", "3") differ.
-        word.hash(&mut hasher);
-        &self.cells[hasher.finish() as usize % CELLS]
+        &self.cells[self.hasher.hash_one(word) as usize % CELLS]
     }
 }
 

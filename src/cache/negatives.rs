@@ -35,12 +35,11 @@ pub struct Negatives {
 
 impl Negatives {
     pub fn new(bytes_max: u64) -> Self {
-        // Key, entry, and what moka keeps for each.
-        let weigh = |key: &Box<[u8]>, _: &Arc<Negative>| u32::try_from(key.len() + 256).unwrap_or(u32::MAX);
+        // Weighed: key, entry, and what moka keeps for each.
         Self {
-            entries: Cache::builder()
+            entries: Cache::<Box<[u8]>, Arc<Negative>>::builder()
                 .max_capacity(bytes_max)
-                .weigher(weigh)
+                .weigher(|key, _| u32::try_from(key.len() + 256).unwrap_or(u32::MAX))
                 .build_with_hasher(foldhash::fast::RandomState::default()),
         }
     }
