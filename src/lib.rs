@@ -17,4 +17,5 @@ pub mod api;
 pub mod sim;
 
 pub mod app;
+
 pub mod cli;

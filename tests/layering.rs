@@ -73,6 +73,7 @@ fn only_the_clock_reads_the_time() {
         .iter()
         // Tests measure virtual time for themselves.
         .filter(|file| **file != src.join("clock.rs") && !file.ends_with("tests.rs"))
+        .filter(|file| !file.strip_prefix(&src).unwrap().iter().any(|part| part == "tests"))
         .filter(|file| {
             let text = fs::read_to_string(file).unwrap();
             ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"].iter().any(|call| text.contains(call))
