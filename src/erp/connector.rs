@@ -180,6 +180,8 @@ pub struct Capabilities {
     pub contract_matters: bool,
     /// Can price for another day than today.
     pub dated: bool,
+    /// The currencies it can price in. Empty: not known, whatever is asked is tried.
+    pub currencies: Vec<Currency>,
     /// Prices are asked with the customer's facts (their list), so that a price is never newer than the facts.
     pub priced_by_facts: bool,
     /// Customers can be looked up. Without, every customer is taken to exist, with `public` facts.

@@ -19,7 +19,7 @@ use super::query::OfferQuery;
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
 use crate::clock::{Clock, Stamp, Timestamp};
 use crate::domain::{Currency, Purpose};
-use crate::erp::connector::{Connector, Header};
+use crate::erp::connector::{Capabilities, Connector, Header};
 use crate::erp::dispatch::{Ask, Budget, Dispatcher, Page, Want};
 
 /// Customers whose facts are remembered at the same time.
@@ -217,10 +217,14 @@ impl OfferService {
         if price_date != today && !knowledge.capabilities.dated && query.parts.price {
             return Ok(page(answer, Progress::Whole(LineStatus::Invalid, "price_date_unsupported")));
         }
+        let currencies = &knowledge.capabilities.currencies;
+        if query.parts.price && !currencies.is_empty() && !currencies.contains(&party.currency) {
+            return Ok(page(answer, Progress::Whole(LineStatus::Invalid, "currency_not_supported")));
+        }
         if party.known.facts.blocked && query.purpose == Purpose::Checkout {
             return Ok(page(answer, Progress::Whole(LineStatus::NotForSale, "customer_blocked")));
         }
-        let make_header = || Arc::new(header(&query, &party, price_date));
+        let make_header = || Arc::new(header(&query, &party, price_date, &knowledge.capabilities));
         let book_key = self.book_key(&query, &party, price_date);
         let source = HeaderSource {
             make: &make_header,
@@ -323,12 +327,13 @@ fn with_currency(query: &OfferQuery, known: Arc<KnownParty>) -> Resolved {
     }
 }
 
-fn header(query: &OfferQuery, party: &Party, price_date: Date) -> Header {
+/// Fields that do not matter to this ERP are not part of the question: its answer is shared by requests that differ in them.
+fn header(query: &OfferQuery, party: &Party, price_date: Date, matters: &Capabilities) -> Header {
     Header {
         customer: query.customer.clone(),
-        company: query.company.clone(),
-        ship_to: query.ship_to.clone(),
-        contract: query.contract.clone(),
+        company: query.company.clone().filter(|_| matters.company_matters),
+        ship_to: query.ship_to.clone().filter(|_| matters.ship_to_matters),
+        contract: query.contract.clone().filter(|_| matters.contract_matters),
         currency: party.currency,
         price_date,
         facts: party.known.known_facts(),

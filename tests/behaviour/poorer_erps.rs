@@ -1,5 +1,6 @@
 //! ERPs that can do less: no breaks, no one call for both facts, few lines a call.
 
+use comptoir::domain::ShipToId;
 use comptoir::erp::connectors::simulated::SimulatedOptions;
 use comptoir::erp::dispatch::Budget;
 use comptoir::offer::{LineQuery, LineStatus, Parts};
@@ -69,4 +70,26 @@ async fn stock_alone_asks_for_no_price() {
     assert!(answer.lines.iter().all(|line| line.status == LineStatus::Ok && net(line).is_none()));
     let calls: Vec<_> = rig.erp.stats().recent.iter().map(|call| call.operation.as_str()).collect();
     assert_eq!(calls, ["stock"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_matter_to_the_erp_is_not_asked_twice() {
+    let rig = rig();
+    rig.know("C-00042").await;
+    for address in ["S1", "S2"] {
+        let mut query = rig.query(Some("C-00042"), skus(3));
+        query.ship_to = Some(ShipToId::new(address).unwrap());
+        assert!(rig.ask(query).await.lines.iter().all(|line| line.status == LineStatus::Ok));
+    }
+    assert_eq!(rig.erp.stats().calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_currency_the_erp_cannot_price_in_is_refused_without_asking() {
+    let rig = rig();
+    let mut query = rig.query(Some("C-00042"), skus(2));
+    query.currency = Some("ZZZ".parse().unwrap());
+    let answer = rig.ask(query).await;
+    assert!(answer.lines.iter().all(|line| line.reason == Some("currency_not_supported")));
+    assert!(rig.erp.stats().recent.iter().all(|call| call.operation.as_str() == "customers"));
 }

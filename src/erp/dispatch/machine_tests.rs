@@ -14,6 +14,7 @@ fn capabilities(max_items: usize) -> Capabilities {
         ship_to_matters: false,
         contract_matters: false,
         dated: true,
+        currencies: Vec::new(),
         priced_by_facts: false,
         resolves_customers: true,
         public: None,

@@ -16,6 +16,7 @@ pub use super::row_config::{
     BreaksConfig, ComponentsConfig, CustomerRowConfig, IncomingConfig, LocationsConfig, OutcomeConfig, PriceRowConfig,
     StockRowConfig, UnitsConfig,
 };
+use crate::domain::Currency;
 
 /// Why a preset cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -292,6 +293,8 @@ pub struct CapabilitiesConfig {
     pub matters: Vec<Matter>,
     /// Prices can be asked for another day. Default false.
     pub dated: bool,
+    /// The currencies prices can be asked in (ISO 4217). Default: whatever is asked is tried.
+    pub currencies: Vec<String>,
     /// Templates use the customer's facts. Default false.
     pub by_facts: bool,
     /// A price of zero. Default `free`.
@@ -300,12 +303,20 @@ pub struct CapabilitiesConfig {
     pub absent_line: AbsentLineConfig,
 }
 
+impl CapabilitiesConfig {
+    pub(super) fn currencies(&self) -> Result<Vec<Currency>, RestConfigError> {
+        let bad = |why| RestConfigError::new("capabilities.currencies", why);
+        self.currencies.iter().map(|code| code.parse().map_err(bad)).collect()
+    }
+}
+
 impl Default for CapabilitiesConfig {
     fn default() -> Self {
         Self {
             breaks: false,
             matters: Vec::new(),
             dated: false,
+            currencies: Vec::new(),
             by_facts: false,
             zero_price: ZeroPrice::Free,
             absent_line: AbsentLineConfig::Failed,

@@ -170,7 +170,7 @@ impl RestConnector {
 
     async fn ask_prices(&self, operation: &Prices, header: &Header, lines: &[AskedLine]) -> Result<Reply, ErpError> {
         let question = &operation.question;
-        let mut own = header_context(header);
+        let mut own = header_context(header, &self.capabilities);
         let asked = insert_lines(operation, lines, &mut own)?;
         let tables = self.wire.tables(&question.needs).await?;
         let context = self.wire.context(own.clone(), &tables);
@@ -234,7 +234,7 @@ impl RestConnector {
                 codes
             }
         };
-        let mut own = header_context(header);
+        let mut own = header_context(header, &self.capabilities);
         own.insert(
             "skus".to_owned(),
             Value::from(skus.iter().map(|sku| Value::from(sku.as_str())).collect::<Vec<_>>()),
@@ -312,16 +312,21 @@ fn insert_lines(operation: &Prices, lines: &[AskedLine], context: &mut Context) 
     Ok(shared)
 }
 
-fn header_context(header: &Header) -> Context {
-    Context::from([
+/// What a template may know of the header. The facts only where the preset says that it asks by them: a price asked with
+/// facts is no newer than they are, which somebody has to know.
+fn header_context(header: &Header, capabilities: &Capabilities) -> Context {
+    let mut context = Context::from([
         ("customer".to_owned(), optional(header.customer.as_ref().map(|id| id.as_str()))),
         ("company".to_owned(), optional(header.company.as_ref().map(|id| id.as_str()))),
         ("ship_to".to_owned(), optional(header.ship_to.as_ref().map(|id| id.as_str()))),
         ("contract".to_owned(), optional(header.contract.as_ref().map(|id| id.as_str()))),
         ("currency".to_owned(), Value::from(header.currency.as_str())),
         ("price_date".to_owned(), date_value(header.price_date)),
-        ("facts".to_owned(), facts_context(&header.facts.facts)),
-    ])
+    ]);
+    if capabilities.priced_by_facts {
+        context.insert("facts".to_owned(), facts_context(&header.facts.facts));
+    }
+    context
 }
 
 fn facts_context(facts: &CustomerFacts) -> Value {

@@ -157,6 +157,7 @@ impl Operations {
             ship_to_matters: matters(Matter::ShipTo),
             contract_matters: matters(Matter::Contract),
             dated: can.dated,
+            currencies: can.currencies()?,
             priced_by_facts: can.by_facts,
             resolves_customers: self.customers.is_some(),
             public: match &self.public {

@@ -261,7 +261,8 @@ impl PriceFields {
             })?,
             None => None,
         };
-        line.tax_rate = quantity(&self.tax_rate, row, scope)?;
+        // As told, like a price: "0.20" stays "0.20".
+        line.tax_rate = money(&self.tax_rate, row, scope)?.and_then(|rate| Quantity::new(rate.get()));
         line.net_amount = money(&self.net_amount, row, scope)?;
         line.valid_from = self.valid_from.as_ref().map_or(Ok(None), |field| field.date(row, scope))?;
         line.valid_until = self.valid_until.as_ref().map_or(Ok(None), |field| field.date(row, scope))?;

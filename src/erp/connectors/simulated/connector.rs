@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::catalogue::Catalogue;
+use super::catalogue::{CURRENCIES, Catalogue};
 use super::question::{Answer, OfferRow, Question, Refusal, Rows, Status};
 use super::simulator::Simulator;
 use crate::domain::{PriceBreak, PricedLine, Quantity, Stock};
@@ -52,6 +52,7 @@ impl SimulatedConnector {
             ship_to_matters: false,
             contract_matters: false,
             dated: true,
+            currencies: CURRENCIES.iter().filter_map(|code| code.parse().ok()).collect(),
             priced_by_facts: false,
             resolves_customers: true,
             public: Some(Arc::new(Catalogue::public())),
