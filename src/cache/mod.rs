@@ -12,6 +12,7 @@ pub mod memory;
 pub mod negatives;
 pub mod price_row;
 pub mod stock_row;
+pub mod text;
 
 pub use book::Book;
 pub use config::CacheConfig;
@@ -21,3 +22,4 @@ pub use memory::Memory;
 pub use negatives::{Negative, Negatives};
 pub use price_row::{PriceRow, PriceShape, Shapes};
 pub use stock_row::{StockRow, StockShape};
+pub use text::Text;

@@ -13,6 +13,7 @@ use rust_decimal::Decimal;
 use triomphe::ThinArc;
 
 use super::book::Row;
+use super::text::Text;
 use crate::clock::{Reading, Stamp, Timestamp};
 use crate::domain::{Currency, Factor, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Unit};
 
@@ -148,8 +149,8 @@ pub struct PriceRow(ThinArc<Head, u8>);
 /// One price break of a row, as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakText<'a> {
-    pub min_quantity: &'a str,
-    pub net_price: &'a str,
+    pub min_quantity: Text<'a>,
+    pub net_price: Text<'a>,
 }
 
 impl PriceRow {
@@ -200,19 +201,19 @@ impl PriceRow {
         &self.0.header.header.shape
     }
 
-    pub fn list_price(&self) -> Option<&str> {
+    pub fn list_price(&self) -> Option<Text<'_>> {
         let head = &self.0.header.header;
         let start = usize::from(head.key_len) + usize::from(head.net_len);
-        (head.list_len > 0).then(|| text(&self.0.slice[start..start + usize::from(head.list_len)]))
+        (head.list_len > 0).then(|| Text(&self.0.slice[start..start + usize::from(head.list_len)]))
     }
 
     /// The net price at a quantity in base units: that of the last break it reaches.
-    pub fn net_price_at(&self, quantity: Quantity) -> &str {
+    pub fn net_price_at(&self, quantity: Quantity) -> Text<'_> {
         let head = &self.0.header.header;
         let start = usize::from(head.key_len);
-        let mut net = text(&self.0.slice[start..start + usize::from(head.net_len)]);
+        let mut net = Text(&self.0.slice[start..start + usize::from(head.net_len)]);
         for (minimum, step) in self.steps() {
-            if quantity.get() < minimum {
+            if quantity.get() < Decimal::deserialize(*minimum) {
                 break;
             }
             net = step.net_price;
@@ -224,7 +225,8 @@ impl PriceRow {
         self.steps().map(|(_, step)| step)
     }
 
-    fn steps(&self) -> impl Iterator<Item = (Decimal, BreakText<'_>)> {
+    /// Each minimum as the bytes to compare with: answering needs the texts alone.
+    fn steps(&self) -> impl Iterator<Item = (&[u8; 16], BreakText<'_>)> {
         let head = &self.0.header.header;
         let start = usize::from(head.key_len) + usize::from(head.net_len) + usize::from(head.list_len);
         let mut rest = &self.0.slice[start..];
@@ -234,7 +236,7 @@ impl PriceRow {
             let (minimum_text, tail) = tail.split_at(usize::from(lengths[0]));
             let (price, tail) = tail.split_at(usize::from(lengths[1]));
             rest = tail;
-            (Decimal::deserialize(*minimum), BreakText { min_quantity: text(minimum_text), net_price: text(price) })
+            (minimum, BreakText { min_quantity: Text(minimum_text), net_price: Text(price) })
         })
     }
 }
@@ -256,10 +258,6 @@ impl Row for PriceRow {
 
 fn len_u8(text: &str) -> u8 {
     u8::try_from(text.len()).expect("a decimal of the wire has at most 29 characters")
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("written from text")
 }
 
 #[cfg(test)]
@@ -287,8 +285,8 @@ mod tests {
         let row = PriceRow::new(b"BOLT-8", &bolt(), None, Stamp(7), Reading::default(), &shapes);
         assert_eq!(row.key(), b"BOLT-8");
         assert_eq!(row.stamp(), Stamp(7));
-        assert_eq!(row.list_price(), Some("26.00"));
-        let breaks: Vec<_> = row.breaks().map(|b| (b.min_quantity, b.net_price)).collect();
+        assert_eq!(row.list_price().unwrap(), "26.00");
+        let breaks: Vec<_> = row.breaks().map(|b| (b.min_quantity.as_str(), b.net_price.as_str())).collect();
         assert_eq!(breaks, [("1", "23.40"), ("100", "21.90")]);
         assert!(row.bytes() < 200, "{} bytes", row.bytes());
     }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use triomphe::ThinArc;
 
 use super::book::Row;
+use super::text::Text;
 use crate::clock::{Reading, Stamp};
 use crate::domain::{Incoming, LocationId, LocationLevel, Quantity, Stock, Unit};
 
@@ -65,17 +66,17 @@ pub struct StockRow(ThinArc<Head, u8>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LevelText<'a> {
     pub location: &'a LocationId,
-    pub on_hand: Option<&'a str>,
-    pub reserved: Option<&'a str>,
-    pub available: &'a str,
+    pub on_hand: Option<Text<'a>>,
+    pub reserved: Option<Text<'a>>,
+    pub available: Text<'a>,
 }
 
 /// One expected delivery, as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IncomingText<'a> {
     pub location: &'a LocationId,
-    pub quantity: &'a str,
-    pub expected_on: Option<&'a str>,
+    pub quantity: Text<'a>,
+    pub expected_on: Option<Text<'a>>,
 }
 
 const NOT_TOLD: u8 = u8::MAX;
@@ -145,10 +146,10 @@ impl StockRow {
     }
 
     /// Over all locations, floored at 0; and its text.
-    pub fn available(&self) -> (Quantity, &str) {
+    pub fn available(&self) -> (Quantity, Text<'_>) {
         let head = self.head();
         let start = usize::from(head.key_len);
-        (head.available, text(&self.0.slice[start..start + usize::from(head.available_len)]))
+        (head.available, Text(&self.0.slice[start..start + usize::from(head.available_len)]))
     }
 
     pub fn levels(&self) -> impl Iterator<Item = LevelText<'_>> {
@@ -158,7 +159,7 @@ impl StockRow {
             let location = take_location(&mut rest, &head.shape);
             let on_hand = take(&mut rest);
             let reserved = take(&mut rest);
-            let available = take(&mut rest).unwrap_or_default();
+            let available = take(&mut rest).unwrap_or(Text(b""));
             LevelText { location, on_hand, reserved, available }
         })
     }
@@ -174,7 +175,7 @@ impl StockRow {
         }
         (0..head.incoming).map(move |_| {
             let location = take_location(&mut rest, &head.shape);
-            let quantity = take(&mut rest).unwrap_or_default();
+            let quantity = take(&mut rest).unwrap_or(Text(b""));
             IncomingText { location, quantity, expected_on: take(&mut rest) }
         })
     }
@@ -223,7 +224,7 @@ fn put(bytes: &mut Vec<u8>, value: Option<impl ToString>) {
     }
 }
 
-fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+fn take<'a>(rest: &mut &'a [u8]) -> Option<Text<'a>> {
     let (&length, tail) = rest.split_first().expect("written by new");
     if length == NOT_TOLD {
         *rest = tail;
@@ -231,17 +232,13 @@ fn take<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
     }
     let (found, tail) = tail.split_at(usize::from(length));
     *rest = tail;
-    Some(text(found))
+    Some(Text(found))
 }
 
 fn take_location<'a>(rest: &mut &[u8], shape: &'a StockShape) -> &'a LocationId {
     let (number, tail) = rest.split_first_chunk::<2>().expect("written by new");
     *rest = tail;
     &shape.locations[usize::from(u16::from_le_bytes(*number))]
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).expect("written from text")
 }
 
 #[cfg(test)]
@@ -270,9 +267,17 @@ mod tests {
         };
         let row = StockRow::new("BOLT-8", &stock, Stamp(1), Reading::default(), &StockShapes::default()).unwrap();
         assert_eq!(row.available().1, "418");
-        let levels: Vec<_> = row.levels().map(|l| (l.location.as_str(), l.on_hand, l.reserved, l.available)).collect();
+        let levels: Vec<_> = row
+            .levels()
+            .map(|l| {
+                (l.location.as_str(), l.on_hand.map(Text::as_str), l.reserved.map(Text::as_str), l.available.as_str())
+            })
+            .collect();
         assert_eq!(levels, [("PARIS", Some("500"), Some("80"), "420"), ("LYON", Some("3"), None, "-2")]);
-        let incoming: Vec<_> = row.incoming().map(|i| (i.location.as_str(), i.quantity, i.expected_on)).collect();
+        let incoming: Vec<_> = row
+            .incoming()
+            .map(|i| (i.location.as_str(), i.quantity.as_str(), i.expected_on.map(Text::as_str)))
+            .collect();
         assert_eq!(incoming, [("PARIS", "1000", Some("2026-12-01"))]);
     }
 

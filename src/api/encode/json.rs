@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::digits::Digits;
 use super::protobuf::seconds_in_range;
-use super::sink::{Field, Name, Sink};
+use super::sink::{Field, Name, Sink, put_short};
 use crate::clock::Timestamp;
 
 /// Writes JSON into a buffer.
@@ -34,26 +34,29 @@ impl Json {
         self.buffer.push(b',');
     }
 
-    #[inline]
+    #[inline(always)]
     fn key(&mut self, field: Field) {
         self.buffer.extend_from_slice(field.key.as_bytes());
     }
 }
 
 impl Sink for Json {
-    #[inline]
+    #[inline(always)]
     fn text(&mut self, field: Field, text: &str) {
-        self.key(field);
-        put_text(&mut self.buffer, text);
-        self.buffer.push(b',');
+        if text.bytes().any(needs_escape) {
+            self.key(field);
+            put_text(&mut self.buffer, text);
+            self.buffer.push(b',');
+        } else {
+            self.plain(field, text.as_bytes());
+        }
     }
 
-    #[inline]
+    #[inline(always)]
     fn plain(&mut self, field: Field, text: &[u8]) {
-        self.key(field);
-        self.buffer.push(b'"');
-        self.buffer.extend_from_slice(text);
-        self.buffer.extend_from_slice(b"\",");
+        // Of a length known where it is called, and so a few moves.
+        self.buffer.extend_from_slice(field.text.as_bytes());
+        put_short(&mut self.buffer, [], text, *b"\",");
     }
 
     #[inline]
@@ -63,13 +66,13 @@ impl Sink for Json {
         self.buffer.push(b',');
     }
 
-    #[inline]
+    #[inline(always)]
     fn boolean(&mut self, field: Field, value: bool) {
         self.key(field);
         self.buffer.extend_from_slice(if value { b"true," } else { b"false," });
     }
 
-    #[inline]
+    #[inline(always)]
     fn name(&mut self, field: Field, name: Name) {
         self.key(field);
         self.buffer.extend_from_slice(name.quoted.as_bytes());
@@ -94,10 +97,9 @@ impl Sink for Json {
         };
     }
 
-    #[inline]
+    #[inline(always)]
     fn message(&mut self, field: Field, fill: impl FnOnce(&mut Self)) {
-        self.key(field);
-        self.buffer.push(b'{');
+        self.buffer.extend_from_slice(field.object.as_bytes());
         fill(self);
         self.close(b'}');
     }

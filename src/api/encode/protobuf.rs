@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::digits::in_range;
-use super::sink::{Field, Name, Sink};
+use super::sink::{Field, Name, Sink, put_short};
 use crate::clock::Timestamp;
 
 /// Writes protobuf into a buffer.
@@ -84,12 +84,12 @@ impl Sink for Protobuf {
     #[inline]
     fn plain(&mut self, field: Field, text: &[u8]) {
         if text.len() < 0x80 {
-            self.buffer.extend_from_slice(&[Self::tag(field, LENGTH), text.len() as u8]);
+            put_short(&mut self.buffer, [Self::tag(field, LENGTH), text.len() as u8], text, []);
         } else {
             self.buffer.push(Self::tag(field, LENGTH));
             self.varint(text.len() as u64);
+            self.buffer.extend_from_slice(text);
         }
-        self.buffer.extend_from_slice(text);
     }
 
     #[inline]

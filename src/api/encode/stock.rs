@@ -2,10 +2,10 @@
 
 use super::fields::{availability, availability_status, band, incoming, location, location_status, offer};
 use super::memo::{Memo, Slot};
+use super::put_freshness;
 use super::sink::{Field, Sink};
-use super::{plain_if, put_freshness};
-use crate::cache::StockRow;
 use crate::cache::stock_row::{IncomingText, LevelText};
+use crate::cache::{StockRow, Text};
 use crate::domain::LocationId;
 use crate::offer::{AvailabilityAnswer, Band, Freshness, OfferQuery};
 
@@ -44,7 +44,7 @@ pub(super) fn put_availability<S: Sink>(
             sink.list(availability::INCOMING, row.incoming().filter(asked), |sink, coming| {
                 sink.text(incoming::LOCATION, coming.location.as_str());
                 sink.plain(incoming::QUANTITY, coming.quantity.as_bytes());
-                plain_if(sink, incoming::EXPECTED_ON, coming.expected_on);
+                told_if(sink, incoming::EXPECTED_ON, coming.expected_on);
             });
             again(sink, &mut memo.availability_freshness, availability::FRESHNESS, freshness);
         }
@@ -70,8 +70,8 @@ fn put_locations<S: Sink>(
 ) {
     let mut known = |sink: &mut S, level: LevelText<'_>| {
         sink.text(location::LOCATION, level.location.as_str());
-        plain_if(sink, location::ON_HAND, level.on_hand);
-        plain_if(sink, location::RESERVED, level.reserved);
+        told_if(sink, location::ON_HAND, level.on_hand);
+        told_if(sink, location::RESERVED, level.reserved);
         sink.plain(location::AVAILABLE, level.available.as_bytes());
         again(sink, memo, location::FRESHNESS, freshness);
     };
@@ -93,4 +93,11 @@ fn put_locations<S: Sink>(
 #[inline]
 fn again<S: Sink>(sink: &mut S, memo: &mut Slot<Freshness>, field: Field, freshness: &Freshness) {
     memo.put(sink, *freshness, |sink| put_freshness(sink, field, freshness));
+}
+
+#[inline]
+fn told_if<S: Sink>(sink: &mut S, field: Field, text: Option<Text<'_>>) {
+    if let Some(text) = text {
+        sink.plain(field, text.as_bytes());
+    }
 }

@@ -253,7 +253,7 @@ proptest! {
             prop_assert_eq!(told.reason.as_deref(), line.reason);
             if let PriceAnswer::Told { row, quantity, .. } = &line.price {
                 let price = told.price.as_ref().unwrap();
-                prop_assert_eq!(price.net_price.as_deref(), Some(row.net_price_at(*quantity)));
+                prop_assert_eq!(price.net_price.as_deref(), Some(row.net_price_at(*quantity).as_str()));
                 prop_assert_eq!(price.breaks.len(), row.breaks().count());
             }
         }

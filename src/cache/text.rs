@@ -1,0 +1,39 @@
+//! Text that lies in a row's bytes.
+
+use std::fmt;
+use std::ops::Deref;
+
+/// A slice of a row that was written from text. Whoever copies it on takes the bytes; whoever reads it pays for looking at
+/// every character again.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Text<'a>(pub(super) &'a [u8]);
+
+impl<'a> Text<'a> {
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    pub fn as_str(self) -> &'a str {
+        std::str::from_utf8(self.0).expect("written from text")
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq<&str> for Text<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        self.0 == other.as_bytes()
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
