@@ -20,13 +20,13 @@ pub fn duration(text: &str) -> Result<Duration, Malformed> {
     Duration::try_from(signed).map_err(|_| malformed())
 }
 
-/// Reads `"512MiB"`, `"64 KiB"`, `"1000"` (bytes).
+/// Reads `"512MiB"`, `"64 KiB"`, `"1000B"`: a whole number and its unit.
 pub fn size(text: &str) -> Result<u64, Malformed> {
     let malformed = || Malformed::Size(text.to_owned());
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let shift = match unit.trim() {
-        "" | "B" => 0,
+        "B" => 0,
         "KiB" => 10,
         "MiB" => 20,
         "GiB" => 30,
@@ -75,10 +75,10 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, bytes) in [("1000", 1000), ("64KiB", 65_536), ("512 MiB", 512 << 20), ("2GiB", 2 << 30)] {
+        for (text, bytes) in [("1000B", 1000), ("64KiB", 65_536), ("512 MiB", 512 << 20), ("2GiB", 2 << 30)] {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
-        for bad in ["", "MiB", "1MB", "-1", "1.5GiB", "99999999999999GiB"] {
+        for bad in ["", "1000", "MiB", "1MB", "-1", "1.5GiB", "99999999999999GiB"] {
             assert!(size(bad).is_err(), "{bad}");
         }
     }

@@ -91,7 +91,7 @@ pub fn skus(count: usize) -> Vec<String> {
 /// The net price as it will be answered.
 pub fn net(line: &LineAnswer) -> Option<String> {
     match &line.price {
-        PriceAnswer::Told { row, quantity, .. } => Some(row.net_price_at(*quantity).to_owned()),
+        PriceAnswer::Told { row, quantity, .. } => Some(row.net_price_at(*quantity).to_string()),
         _ => None,
     }
 }

@@ -150,7 +150,7 @@ prop_compose! {
 fn price() -> impl Strategy<Value = PriceAnswer> {
     prop_oneof![
         1 => Just(PriceAnswer::NotAsked),
-        4 => (row(), decimal(), freshness()).prop_map(|(row, quantity, freshness)| PriceAnswer::Told {
+        4 => (row().boxed(), decimal(), freshness()).prop_map(|(row, quantity, freshness)| PriceAnswer::Told {
             row, quantity: quantity.parse().unwrap(), freshness,
         }),
         1 => freshness().prop_map(|freshness| PriceAnswer::OnRequest { reason: "no_price", freshness }),
@@ -162,7 +162,7 @@ fn availability() -> impl Strategy<Value = AvailabilityAnswer> {
     let band = prop_oneof![Just(Band::InStock), Just(Band::Low), Just(Band::Out), Just(Band::OnOrder)];
     prop_oneof![
         1 => Just(AvailabilityAnswer::NotAsked),
-        4 => (stock(), band, proptest::option::of(decimal()), any::<bool>(), freshness()).prop_map(
+        4 => (stock().boxed(), band, proptest::option::of(decimal()), any::<bool>(), freshness()).prop_map(
             |(row, band, available, dated, freshness)| AvailabilityAnswer::Told {
                 row, band, available: available.map(|text| text.parse().unwrap()),
                 available_on: dated.then(|| jiff::civil::date(2026, 11, 22)), freshness,
@@ -178,7 +178,7 @@ prop_compose! {
         reference in proptest::option::of(written()),
         unit in proptest::option::of(id()), base_unit in proptest::option::of(id()),
         factor in proptest::option::of(decimal()), order in proptest::option::of(decimal()),
-        status in 0..6, price in price(), availability in availability(),
+        status in 0..6, price in price().boxed(), availability in availability().boxed(),
     ) -> (LineQuery, LineAnswer) {
         let status = [LineStatus::Ok, LineStatus::OnRequest, LineStatus::Unavailable, LineStatus::UnknownSku,
             LineStatus::NotForSale, LineStatus::Invalid][status as usize];
@@ -198,7 +198,7 @@ prop_compose! {
 
 prop_compose! {
     fn page()(
-        lines in proptest::collection::vec(line(), 1..6),
+        lines in proptest::collection::vec(line().boxed(), 1..6),
         repeated in 0usize..3,
         customer in proptest::option::of(id()), company in proptest::option::of(id()),
         locations in proptest::collection::btree_set(id(), 0..3),
@@ -238,7 +238,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn both_wires_say_the_same(page in page()) {
+    fn both_wires_say_the_same(page in page().boxed()) {
         let (wire, json) = both::<proto::GetOffersResponse>(
             "comptoir.v1.GetOffersResponse",
             |sink| { answer(sink, &page); },
@@ -262,7 +262,7 @@ proptest! {
     }
 
     #[test]
-    fn records_say_the_same(page in page(), with_head: bool) {
+    fn records_say_the_same(page in page().boxed(), with_head: bool) {
         let head = with_head.then(|| Head { party: page.party.clone(), policy: page.policy });
         for (index, line) in page.lines.iter().enumerate() {
             let (wire, json) = both::<proto::StreamOffersResponse>(
@@ -308,38 +308,4 @@ fn a_zero_and_a_false_are_written() {
     });
     let text = String::from_utf8(sink.buffer).unwrap();
     assert!(text.contains("\"reserved\":\"0\"") && text.contains("\"stale\":false"), "{text}");
-}
-
-/// Not a test: `cargo test --release --lib encoder_speed -- --ignored --nocapture` prints what a page of 48 lines costs.
-#[test]
-#[ignore = "a measurement"]
-fn encoder_speed() {
-    let page = samples::page(48);
-    let mut sizes = [0; 2];
-    let clock = crate::clock::Clock::system();
-    for round in 0..5 {
-        const TIMES: u32 = 20_000;
-        let start = clock.mono();
-        for _ in 0..TIMES {
-            let mut sink = Protobuf { buffer: Vec::with_capacity(32 << 10) };
-            answer(&mut sink, std::hint::black_box(&page));
-            sizes[0] = std::hint::black_box(sink.buffer).len();
-        }
-        let middle = clock.mono();
-        for _ in 0..TIMES {
-            let mut sink = Json { buffer: Vec::with_capacity(64 << 10) };
-            sink.object(|sink| {
-                answer(sink, std::hint::black_box(&page));
-            });
-            sizes[1] = std::hint::black_box(sink.buffer).len();
-        }
-        let end = clock.mono();
-        println!(
-            "round {round}: protobuf {:?} for {} bytes, JSON {:?} for {} bytes",
-            middle.since(start) / TIMES,
-            sizes[0],
-            end.since(middle) / TIMES,
-            sizes[1]
-        );
-    }
 }

@@ -17,6 +17,7 @@ pub use super::row_config::{
     StockRowConfig, UnitsConfig,
 };
 use crate::domain::Currency;
+use crate::human::{deserialize_duration, deserialize_optional_duration, deserialize_size};
 
 /// Why a preset cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -137,12 +138,12 @@ pub enum Kind {
 #[serde(deny_unknown_fields, default)]
 pub struct HttpConfig {
     /// Default `2s`.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "deserialize_duration")]
     pub connect_timeout: Duration,
     /// Idle connections kept open. Default 8. Calls at once are the dispatcher's to bound.
     pub connections_idle_max: usize,
     /// How long an idle connection is kept. Default `30s`.
-    #[serde(deserialize_with = "duration")]
+    #[serde(deserialize_with = "deserialize_duration")]
     pub idle_timeout: Duration,
     /// Largest answer, as sent and after decompression. Default `16MiB`.
     #[serde(deserialize_with = "size")]
@@ -194,10 +195,10 @@ pub struct SessionConfig {
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// Log in again after this long, whether or not the ERP minds. Absent: when it minds.
-    #[serde(default, deserialize_with = "optional_duration")]
+    #[serde(default, deserialize_with = "deserialize_optional_duration")]
     pub max_age: Option<Duration>,
     /// How long a refused login is not tried again, so that a wrong password does not lock the account. Default `30s`.
-    #[serde(default = "default_refused_wait", deserialize_with = "duration")]
+    #[serde(default = "default_refused_wait", deserialize_with = "deserialize_duration")]
     pub refused_wait: Duration,
 }
 
@@ -358,7 +359,7 @@ pub struct LookupConfig {
     pub key: FieldConfig,
     pub value: FieldConfig,
     /// Asked again after this long. Default `1h`.
-    #[serde(default = "default_lookup_age", deserialize_with = "duration")]
+    #[serde(default = "default_lookup_age", deserialize_with = "deserialize_duration")]
     pub max_age: Duration,
 }
 
@@ -473,31 +474,6 @@ pub struct AbsentRequestConfig {
     pub outcome: OutcomeConfig,
 }
 
-fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(from)?;
-    let told: jiff::SignedDuration = text.parse().map_err(D::Error::custom)?;
-    Duration::try_from(told).map_err(D::Error::custom)
-}
-
-fn optional_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
-    duration(from).map(Some)
-}
-
-/// `16MiB`: a whole number and a binary unit.
 fn size<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
-    let text = String::deserialize(from)?;
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let shift = match unit.trim() {
-        "B" => 0,
-        "KiB" => 10,
-        "MiB" => 20,
-        "GiB" => 30,
-        _ => return Err(D::Error::custom(format!("{text:?} is not a size such as \"16MiB\""))),
-    };
-    number
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_mul(1 << shift))
-        .ok_or_else(|| D::Error::custom(format!("{text:?} is not a size such as \"16MiB\"")))
+    usize::try_from(deserialize_size(from)?).map_err(D::Error::custom)
 }
