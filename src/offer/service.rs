@@ -260,12 +260,11 @@ impl OfferService {
         let knowledge = &*self.knowledge;
         let capabilities = &knowledge.capabilities;
         let customer = query.customer.as_ref();
-        if customer.is_none() || !capabilities.resolves_customers {
-            if let Some(public) = &capabilities.public {
-                let known =
-                    KnownParty { facts: public.clone(), stamp: knowledge.epochs.stamp(), observed: query.arrival };
-                return Ok(with_currency(query, Arc::new(known)));
-            }
+        if (customer.is_none() || !capabilities.resolves_customers)
+            && let Some(public) = &capabilities.public
+        {
+            let known = KnownParty { facts: public.clone(), stamp: knowledge.epochs.stamp(), observed: query.arrival };
+            return Ok(with_currency(query, Arc::new(known)));
         }
         let needed = knowledge.epochs.needed_for_facts(customer.map(|id| id.as_str()));
         // Where prices are asked with the facts, a price is no newer than they are.
