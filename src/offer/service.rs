@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use super::answer::{LineAnswer, LineStatus, OfferAnswer, PartyAnswer, PolicyAnswer};
 use super::assemble::{Common, assemble};
@@ -32,7 +32,12 @@ pub struct OfferService {
     config: OfferConfig,
     clock: Clock,
     metrics: Metrics,
+    /// One permit for each page that is asked for on behalf of a caller who has been answered.
+    follow_ups: Arc<Semaphore>,
 }
+
+/// Pages asked for after their callers were answered, at the same time; beyond, they are left to the next caller.
+const FOLLOW_UPS_MAX: usize = 1_000;
 
 /// A piece of a streamed answer.
 #[derive(Debug)]
@@ -91,7 +96,14 @@ impl OfferService {
         });
         let landing = OfferLanding::new(knowledge.clone());
         let dispatcher = Dispatcher::new(connector, landing, budget, clock);
-        Arc::new(Self { knowledge, dispatcher, config, clock, metrics: Metrics::new() })
+        Arc::new(Self {
+            knowledge,
+            dispatcher,
+            config,
+            clock,
+            metrics: Metrics::new(),
+            follow_ups: Arc::new(Semaphore::new(FOLLOW_UPS_MAX)),
+        })
     }
 
     pub fn clock(&self) -> Clock {
@@ -116,6 +128,7 @@ impl OfferService {
     /// anything: what was asked of the ERP is fetched all the same.
     pub async fn answer(self: &Arc<Self>, query: OfferQuery) -> Result<OfferAnswer, OfferError> {
         let mut page = self.begin(query, false).await?;
+        self.follow_up(&page);
         if let Progress::Lines(lookup, Some(asked)) = &mut page.progress {
             asked.wait(&self.clock, page.query.deadline).await;
             lookup.arrive(asked.take(), page.query.arrival);
@@ -142,6 +155,7 @@ impl OfferService {
     /// The same, each line as soon as it is known. Ends early, without an error, when nobody receives any more.
     pub async fn stream(self: &Arc<Self>, query: OfferQuery, out: mpsc::Sender<StreamItem>) -> Result<(), OfferError> {
         let mut page = self.begin(query, true).await?;
+        self.follow_up(&page);
         let head =
             StreamItem::Head { query: page.query.clone(), party: page.party.clone(), policy: page.limits.0.answer() };
         if out.send(head).await.is_err() {
@@ -169,6 +183,21 @@ impl OfferService {
         // A receiver that left just now misses nothing it waits for.
         let _ = out.send(done).await;
         Ok(())
+    }
+
+    /// The caller's time was up before it was known who they are, so their lines were not asked for yet. They are once it is
+    /// known: warming up works for customers never seen before, and an impatient caller finds more the next time.
+    fn follow_up(self: &Arc<Self>, page: &PageUnderWay) {
+        let Progress::Whole(LineStatus::Unavailable, PENDING) = page.progress else { return };
+        let Ok(permit) = self.follow_ups.clone().try_acquire_owned() else { return };
+        let mut query = OfferQuery::clone(&page.query);
+        query.deadline = query.deadline.max(self.clock.mono()).plus(self.dispatcher.call_limit());
+        let service = self.clone();
+        tokio::spawn(async move {
+            // Whatever comes of it is in memory, or asked for; there is nobody to tell.
+            let _ = service.begin(query, false).await;
+            drop(permit);
+        });
     }
 
     /// Lines that are known and were not sent, and whether that was the last of them.

@@ -47,6 +47,20 @@ async fn a_timeout_of_zero_answers_at_once_and_warms_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_customer_never_seen_before_can_be_warmed_up() {
+    let rig = rig();
+    let mut query = rig.query(Some("C-00042"), skus(3));
+    query.deadline = query.arrival.mono;
+    query.purpose = Purpose::Warmup;
+    let answer = rig.ask(query).await;
+    assert!(answer.lines.iter().all(|line| line.reason == Some("pending")));
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    assert_eq!(rig.erp.stats().lines, 3);
+    let answer = rig.ask(rig.query(Some("C-00042"), skus(3))).await;
+    assert!(answer.lines.iter().all(|line| price_freshness(line).unwrap().source == Source::Memory));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_waits_past_the_deadline_whatever_the_queue() {
     let rig = rig();
     rig.faults(Faults { latency: Some(Duration::from_secs(3)), ..Faults::default() });

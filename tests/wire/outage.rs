@@ -102,8 +102,6 @@ async fn a_caller_in_a_hurry_gets_what_is_held_while_the_erp_is_slow() {
 async fn what_a_caller_did_not_wait_for_is_there_for_the_next() {
     let erp = Erp::start();
     let gateway = Gateway::simulated(&erp.url());
-    gateway.still_answers().await;
-    erp.reset_stats().await;
     let mut request = page("WARMUP");
     request["timeout"] = json!("0s");
     let warming = gateway.post(request).await;

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use parking_lot::Mutex;
@@ -103,6 +104,11 @@ impl<L: Landing> Dispatcher<L> {
         page
     }
 
+    /// The hard limit of one call.
+    pub fn call_limit(&self) -> Duration {
+        self.budget.timeout
+    }
+
     /// Keys waiting and calls in the air, for gauges.
     pub fn load(&self) -> (usize, usize) {
         let machine = self.machine.lock();
@@ -185,7 +191,7 @@ impl Metrics {
         Self { refused: metrics::counter!("comptoir_erp_refused_lines_total") }
     }
 
-    fn call(&self, operation: Operation, lines: usize, took: std::time::Duration, error: Option<&ErpError>) {
+    fn call(&self, operation: Operation, lines: usize, took: Duration, error: Option<&ErpError>) {
         let operation = operation.as_str();
         let outcome = error.map_or("ok", ErpError::reason);
         metrics::counter!("comptoir_erp_calls_total", "operation" => operation, "outcome" => outcome).increment(1);
