@@ -116,6 +116,7 @@ impl Rig {
             ship_to: None,
             contract: None,
             currency: None,
+            visitor: None,
             price_date: None,
             purpose: Purpose::List,
             max_age: None,

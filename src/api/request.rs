@@ -15,7 +15,6 @@ use super::config::ApiConfig;
 use super::context::Call;
 use super::proto::{self, GetOffersRequest};
 use super::status::{Fault, Refusal};
-use crate::domain::ids::check_id;
 use crate::domain::{IdError, LocationId, Purpose};
 use crate::offer::{LineQuery, OfferQuery, Parts};
 
@@ -34,9 +33,6 @@ pub fn check(
     }
     within(request.lines.len(), config.lines_max, "lines")?;
     within(request.locations.len(), config.locations_max, "locations")?;
-    if let Some(visitor) = request.visitor.as_deref().filter(|visitor| !visitor.is_empty()) {
-        check_id(visitor).map_err(|error| malformed_id("visitor", error))?;
-    }
     let asked = duration(request.timeout, "timeout")?.unwrap_or(config.timeout_default).min(config.timeout_max);
     let timeout = wire_timeout.map_or(asked, |wire| wire.min(asked));
     Ok(OfferQuery {
@@ -44,6 +40,7 @@ pub fn check(
         company: id(request.company, "company", crate::domain::CompanyId::new)?,
         ship_to: id(request.ship_to, "shipTo", crate::domain::ShipToId::new)?,
         contract: id(request.contract, "contract", crate::domain::ContractId::new)?,
+        visitor: id(request.visitor.filter(|text| !text.is_empty()), "visitor", crate::domain::VisitorId::new)?,
         currency: request
             .currency
             .map(|text| text.parse().map_err(|error| Refusal::at(Fault::MalformedCurrency, "currency", error)))

@@ -18,7 +18,7 @@ use crate::api::ApiConfig;
 use crate::cache::CacheConfig;
 use crate::domain::{Purpose, Quantity};
 use crate::erp::connectors::rest::{RestConfig, RestSite};
-use crate::erp::dispatch::Budget;
+use crate::erp::dispatch::{Budget, Maintenance};
 use crate::human::{deserialize_optional_duration, deserialize_optional_size, deserialize_size};
 use crate::offer::config::Ages;
 use crate::offer::{Calendar, OfferConfig};
@@ -119,6 +119,8 @@ fn utc() -> String {
 struct BudgetFile {
     concurrency: Option<usize>,
     calls_per_minute: Option<usize>,
+    burst: Option<usize>,
+    maintenance: Vec<String>,
     #[serde(deserialize_with = "deserialize_optional_duration")]
     timeout: Option<Duration>,
     queue_lines_max: Option<usize>,
@@ -255,8 +257,11 @@ impl File {
         budget.calls_per_minute = limits.calls_per_minute.or(budget.calls_per_minute);
         budget.timeout = limits.timeout.unwrap_or(budget.timeout);
         budget.queue_lines_max = limits.queue_lines_max.unwrap_or(budget.queue_lines_max);
-        if budget.concurrency == 0 || budget.calls_per_minute == Some(0) {
-            bail!("erp.budget: concurrency and calls_per_minute are at least 1");
+        budget.burst = limits.burst.or(budget.burst);
+        budget.maintenance =
+            Maintenance::new(&limits.maintenance, time_zone.clone()).context("erp.budget.maintenance")?;
+        if budget.concurrency == 0 || budget.calls_per_minute == Some(0) || budget.burst == Some(0) {
+            bail!("erp.budget: concurrency, calls_per_minute and burst are at least 1");
         }
         let mut api = ApiConfig::default();
         api.lines_max = self.server.lines_max.unwrap_or(api.lines_max);
@@ -392,6 +397,10 @@ mod tests {
             ("[erp]\npreset = \"erp/none.toml\"\n", "none.toml"),
             ("[erp]\npreset = \"erp/simulated.toml\"\n[cache]\nmemory = \"lots\"\n", "cache.memory"),
             ("[erp]\npreset = \"erp/simulated.toml\"\n[erp.budget]\nconcurrency = 0\n", "erp.budget"),
+            (
+                "[erp]\npreset = \"erp/simulated.toml\"\n[erp.budget]\nmaintenance = [\"Sat 22\"]\n",
+                "erp.budget.maintenance",
+            ),
         ] {
             let error = format!("{:#}", load(text, &[]).unwrap_err());
             assert!(error.contains(names), "{error}");

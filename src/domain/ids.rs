@@ -80,6 +80,7 @@ id!(/** A delivery address of a customer. */ ShipToId);
 id!(/** A framework agreement. */ ContractId);
 id!(/** A list of prices that several customers may share. */ PriceListId);
 id!(/** A warehouse or shop that holds stock. */ LocationId);
+id!(/** One visitor of a shop among the public, as the shop calls them: serves fairness only. */ VisitorId);
 id!(/** A unit of measure, as the ERP calls it. */ Unit);
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub mod purpose;
 pub mod quantity;
 
 pub use availability::{Incoming, LocationLevel, Stock};
-pub use ids::{CompanyId, ContractId, CustomerId, IdError, LocationId, PriceListId, ShipToId, Sku, Unit};
+pub use ids::{CompanyId, ContractId, CustomerId, IdError, LocationId, PriceListId, ShipToId, Sku, Unit, VisitorId};
 pub use money::{Currency, MalformedDecimal, Money};
 pub use party::CustomerFacts;
 pub use price::{PriceBreak, PriceComponent, PricedLine, TaxBasis, Terms};

@@ -20,7 +20,7 @@ use crate::domain::{CompanyId, ContractId, Currency, CustomerFacts, CustomerId, 
 use crate::erp::connector::{
     AskedLine, Call, Capabilities, Header, PriceRow as ErpPriceRow, Reply, Said, StockRow as ErpStockRow,
 };
-use crate::erp::dispatch::{Ask, Landed, Landing};
+use crate::erp::dispatch::{Ask, Landed, Landing, Refusal};
 use crate::erp::matching;
 
 /// All that is remembered, and how it is told apart.
@@ -282,7 +282,7 @@ impl Landing for OfferLanding {
         }
     }
 
-    fn refused(&self) -> Outcome {
-        Outcome::Failed("erp_busy")
+    fn refused(&self, refusal: Refusal) -> Outcome {
+        Outcome::Failed(refusal.reason())
     }
 }

@@ -12,7 +12,7 @@ use crate::cache::{Book, Negative, PriceRow, StockRow};
 use crate::clock::{Reading, Stamp};
 use crate::domain::{Sku, Unit};
 use crate::erp::connector::{AskedLine, Header};
-use crate::erp::dispatch::{Ask, StockAsk, Want};
+use crate::erp::dispatch::{Ask, Need, StockAsk, Want};
 
 /// One fact of one line.
 #[derive(Clone, Debug)]
@@ -237,7 +237,7 @@ impl<'a> Reader<'a> {
         let limits = lookup.prices;
         let mut fallback = None;
         let mut gone = None;
-        let mut awaited = true;
+        let mut need = Need::Awaited;
         let mut fact = None;
         // What the question must be newer than: only looked up when something is asked or an old row is found.
         let epochs = &self.knowledge.epochs;
@@ -248,7 +248,7 @@ impl<'a> Reader<'a> {
             match limits.decide(&held, needed, arrival) {
                 Decision::Fresh => return Fact::Held { row, source: Source::Memory, stale: None },
                 Decision::ServeAndRefresh => {
-                    awaited = false;
+                    need = Need::Refresh;
                     fact = Some(Fact::Held { row, source: Source::Memory, stale: Some(PENDING) });
                 }
                 Decision::FetchOrServe => fallback = Some(row),
@@ -265,7 +265,7 @@ impl<'a> Reader<'a> {
         }
         let ask = self.price_ask(line);
         let demand = limits.demand(arrival.mono, needed);
-        lookup.want(Want { ask, demand, awaited, with_price: false }, index, Kind::Price);
+        lookup.want(Want { ask, demand, need, with_price: false }, index, Kind::Price);
         fact.unwrap_or(Fact::Waiting { fallback, gone })
     }
 
@@ -279,7 +279,7 @@ impl<'a> Reader<'a> {
         let epochs = &self.knowledge.epochs;
         let mut fallback = None;
         let mut gone = None;
-        let mut awaited = true;
+        let mut need = Need::Awaited;
         let mut fact = None;
         if let Some(row) = self.knowledge.memory.stock.get(line.sku.as_bytes()) {
             let needed = if row.stamp() >= self.newest { Stamp(0) } else { epochs.needed_for_stock(&line.sku) };
@@ -287,7 +287,7 @@ impl<'a> Reader<'a> {
             match limits.decide(&held, needed, arrival) {
                 Decision::Fresh => return Fact::Held { row, source: Source::Memory, stale: None },
                 Decision::ServeAndRefresh => {
-                    awaited = false;
+                    need = Need::Refresh;
                     fact = Some(Fact::Held { row, source: Source::Memory, stale: Some(PENDING) });
                 }
                 Decision::FetchOrServe => fallback = Some(row),
@@ -305,11 +305,11 @@ impl<'a> Reader<'a> {
         if !capabilities.stock {
             // This ERP tells stock only together with prices.
             let ask = self.price_ask(line);
-            lookup.want(Want { ask, demand, awaited: false, with_price: false }, index, Kind::Price);
+            lookup.want(Want { ask, demand, need: Need::Refresh, with_price: false }, index, Kind::Price);
         }
         let ask = Ask::Stock(StockAsk { sku: known_sku(line), header: self.header() });
         let with_price = lookup.targets.last() == Some(&(index, Kind::Price));
-        lookup.want(Want { ask, demand, awaited, with_price }, index, Kind::Stock);
+        lookup.want(Want { ask, demand, need, with_price }, index, Kind::Stock);
         fact.unwrap_or(Fact::Waiting { fallback, gone })
     }
 

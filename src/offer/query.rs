@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 
 use crate::clock::{Mono, Reading};
-use crate::domain::{CompanyId, ContractId, Currency, CustomerId, LocationId, Purpose, Quantity, ShipToId};
+use crate::domain::{CompanyId, ContractId, Currency, CustomerId, LocationId, Purpose, Quantity, ShipToId, VisitorId};
 
 /// A page's question: who asks, for what, how fresh, until when.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct OfferQuery {
     pub ship_to: Option<ShipToId>,
     pub contract: Option<ContractId>,
     pub currency: Option<Currency>,
+    /// Who among the public asks, where the shop says: serves fairness only, and is part of no key.
+    pub visitor: Option<VisitorId>,
     /// Absent: today in the ERP's time zone, on arrival.
     pub price_date: Option<Date>,
     pub purpose: Purpose,

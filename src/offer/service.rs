@@ -20,7 +20,7 @@ use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
 use crate::clock::{Clock, Stamp, Timestamp};
 use crate::domain::{Currency, Purpose};
 use crate::erp::connector::{Capabilities, Connector, Header};
-use crate::erp::dispatch::{Ask, Budget, Dispatcher, Page, Want};
+use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Need, Page, PageAsk, Want};
 
 /// Customers whose facts are remembered at the same time.
 const CUSTOMERS_MAX: u64 = 200_000;
@@ -262,7 +262,7 @@ impl OfferService {
         };
         let mut lookup = Lookup::new(&query, &source, knowledge, limits, self.config.no_max_age);
         let wants = lookup.take_wants();
-        let asked = (!wants.is_empty()).then(|| self.dispatcher.ask(wants, &query.request_id, streaming));
+        let asked = (!wants.is_empty()).then(|| self.dispatcher.ask(page_ask(&query, wants, streaming)));
         Ok(page(answer, Progress::Lines(lookup, asked)))
     }
 
@@ -320,8 +320,9 @@ impl OfferService {
             return Err(OfferError::CustomerUnknown);
         }
         let demand = limits.demand(query.arrival.mono, needed);
-        let want = Want { ask: Ask::Customer(customer.cloned()), demand, awaited: served.is_none(), with_price: false };
-        let page = self.dispatcher.ask(vec![want], &query.request_id, false);
+        let need = if served.is_none() { Need::Awaited } else { Need::Refresh };
+        let want = Want { ask: Ask::Customer(customer.cloned()), demand, need, with_price: false };
+        let page = self.dispatcher.ask(page_ask(query, vec![want], false));
         if let Some(known) = served {
             return Ok(with_currency(query, known));
         }
@@ -344,6 +345,17 @@ impl OfferService {
             .negatives
             .get(&key)
             .is_some_and(|no| no.stamp >= needed && no.observed.mono >= query.arrival.mono.minus(max_age))
+    }
+}
+
+fn page_ask(query: &OfferQuery, wants: Vec<Want>, every_landing: bool) -> PageAsk<'_> {
+    PageAsk {
+        wants,
+        lane: query.purpose.into(),
+        account: Account::of(query.customer.as_ref(), query.visitor.as_ref()),
+        deadline: query.deadline,
+        asked_by: &query.request_id,
+        every_landing,
     }
 }
 

@@ -51,6 +51,7 @@ impl Rig {
             ship_to: None,
             contract: None,
             currency: None,
+            visitor: None,
             price_date: None,
             purpose: Purpose::default(),
             max_age: None,

@@ -28,6 +28,7 @@ pub fn query(lines: usize) -> OfferQuery {
         ship_to: None,
         contract: None,
         currency: None,
+        visitor: None,
         price_date: None,
         purpose: Purpose::List,
         max_age: None,

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::maintenance::Maintenance;
 use crate::clock::Mono;
 
 /// The limits.
@@ -18,13 +19,29 @@ pub struct Budget {
     pub calls_per_minute: Option<usize>,
     /// Hard limit of one call. Default 10 s.
     pub timeout: Duration,
-    /// Lines that may wait for a permit; more are refused. Default 20,000.
+    /// Calls that may leave at the same moment, where there is a limit a minute; from then on they leave evenly. Default
+    /// twice the concurrency; at least 1.
+    pub burst: Option<usize>,
+    /// Lines that may wait for a permit; beyond, what is least urgent is dropped. Default 20,000.
     pub queue_lines_max: usize,
+    /// When nothing is asked. Default never.
+    pub maintenance: Maintenance,
+    /// The gateway before this one may have left calls running in the ERP: one call at a time and no burst until the hard
+    /// limit has passed. Default false.
+    pub unclean_start: bool,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Self { concurrency: 4, calls_per_minute: None, timeout: Duration::from_secs(10), queue_lines_max: 20_000 }
+        Self {
+            concurrency: 4,
+            calls_per_minute: None,
+            timeout: Duration::from_secs(10),
+            burst: None,
+            queue_lines_max: 20_000,
+            maintenance: Maintenance::default(),
+            unclean_start: false,
+        }
     }
 }
 

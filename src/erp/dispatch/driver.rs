@@ -10,9 +10,11 @@ use parking_lot::Mutex;
 
 use super::ask::Ask;
 use super::budget::Budget;
+use super::lane::{Account, Lane};
 use super::machine::{Asked, Demand, Departure, Machine};
 use super::page::{Page, Place};
-use crate::clock::{Clock, Reading, Stamp};
+use super::refusal::Refusal;
+use crate::clock::{Clock, Mono, Reading, Stamp};
 use crate::erp::connector::{Call, Connector, Operation, Reply};
 use crate::erp::error::ErpError;
 
@@ -28,8 +30,8 @@ pub trait Landing: Send + Sync + 'static {
     /// remembered must be readable when this returns: from then on new askers find no flight to join.
     fn land(&self, landed: Landed<'_>) -> Vec<Self::Outcome>;
 
-    /// What an ask comes to that there was no room for.
-    fn refused(&self) -> Self::Outcome;
+    /// What an ask comes to that will not be answered now.
+    fn refused(&self, refusal: Refusal) -> Self::Outcome;
 }
 
 /// A call that is over.
@@ -42,15 +44,43 @@ pub struct Landed<'a> {
     pub stamp: Stamp,
 }
 
+/// How much somebody needs the answer to one ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The page waits for it.
+    Awaited,
+    /// Nobody waits: it is fetched in the background, for the next who asks.
+    Refresh,
+    /// It would be good to know: it fills a free place of a call of its group that leaves anyway, never causes one, and is
+    /// forgotten after a while.
+    Rider,
+}
+
 /// One ask of a page, and how fresh its answer must be.
 #[derive(Clone, Debug)]
 pub struct Want {
     pub ask: Ask,
     pub demand: Demand,
-    /// Whether the page waits for it. What it does not wait for is fetched all the same.
-    pub awaited: bool,
+    pub need: Need,
     /// It is the stock of the SKU whose price is the want before it.
     pub with_price: bool,
+}
+
+/// A page, asked for in one step.
+#[derive(Clone, Debug)]
+pub struct PageAsk<'a> {
+    /// The page's places are the positions in here.
+    pub wants: Vec<Want>,
+    pub lane: Lane,
+    /// Who is charged.
+    pub account: Account,
+    /// Until when somebody waits for the page. What cannot come by then is refused at once and fetched in the background;
+    /// where it has passed already nobody waits, and nothing is refused for it.
+    pub deadline: Mono,
+    /// The request, for the log.
+    pub asked_by: &'a Arc<str>,
+    /// Wake whenever something has arrived, not only at the end.
+    pub every_landing: bool,
 }
 
 pub struct Dispatcher<L: Landing> {
@@ -80,15 +110,16 @@ impl<L: Landing> Dispatcher<L> {
         &*self.connector
     }
 
-    /// Asks for a whole page in one step. The page's places are the positions in `wants`.
-    pub fn ask(self: &Arc<Self>, wants: Vec<Want>, asked_by: &Arc<str>, every_landing: bool) -> Page<L::Outcome> {
-        let page = Page::new(wants.iter().filter(|want| want.awaited).count(), every_landing);
+    /// Asks for a whole page in one step.
+    pub fn ask(self: &Arc<Self>, page_ask: PageAsk<'_>) -> Page<L::Outcome> {
+        let PageAsk { wants, asked_by, every_landing, .. } = page_ask;
+        let page = Page::new(wants.iter().filter(|want| want.need == Need::Awaited).count(), every_landing);
         let mut refused = Vec::new();
         let departures = {
             let mut machine = self.machine.lock();
             let mut price_waits = false;
             for (index, want) in wants.into_iter().enumerate() {
-                let place = page.place(index, want.awaited);
+                let place = page.place(index, want.need == Need::Awaited);
                 let rides = want.with_price && price_waits;
                 let asked = machine.ask(want.ask, want.demand, place, asked_by, rides);
                 price_waits = matches!(asked, Ok(Asked::Queued | Asked::JoinedQueue));
@@ -98,7 +129,7 @@ impl<L: Landing> Dispatcher<L> {
         };
         self.metrics.refused.increment(refused.len() as u64);
         for place in refused {
-            place.fill(self.landing.refused());
+            place.fill(self.landing.refused(Refusal::QueueFull));
         }
         self.send(departures);
         page

@@ -14,6 +14,7 @@ use super::budget::{Budget, Usage};
 use crate::clock::{Mono, Reading, Stamp};
 use crate::domain::Sku;
 use crate::erp::connector::{Call, Capabilities};
+use crate::mutants::mutant;
 
 /// From when on a call must have left to be good enough for a caller.
 #[derive(Clone, Copy, Debug, Default)]
@@ -129,7 +130,10 @@ impl<W> Machine<W> {
         match self.flights.entry(ask) {
             Entry::Occupied(mut entry) => {
                 let flight = entry.get_mut();
-                let good = |air: &&mut Air<W>| air.start >= demand.not_before && air.stamp >= demand.min_stamp;
+                let good = |air: &&mut Air<W>| {
+                    (air.start >= demand.not_before || mutant!(JoinOlderAir))
+                        && (air.stamp >= demand.min_stamp || mutant!(JoinBeforeInvalidation))
+                };
                 if let Some(air) = flight.air.iter_mut().rev().find(good) {
                     air.waiters.push(waiter);
                     return Ok(Asked::JoinedAir);

@@ -10,11 +10,17 @@
 pub mod ask;
 pub mod budget;
 pub mod driver;
+pub mod lane;
 pub mod machine;
+pub mod maintenance;
 pub mod page;
+pub mod refusal;
 
 pub use ask::{Ask, StockAsk};
 pub use budget::Budget;
-pub use driver::{Dispatcher, Landed, Landing, Want};
+pub use driver::{Dispatcher, Landed, Landing, Need, PageAsk, Want};
+pub use lane::{Account, Lane};
 pub use machine::Demand;
+pub use maintenance::Maintenance;
 pub use page::Page;
+pub use refusal::Refusal;

@@ -1,0 +1,142 @@
+//! Switches that make one rule wrong on purpose, to prove that its test would notice.
+//!
+//! A pure core asks `mutant!` at the one place where a rule is kept. Without the feature `mutants` that is the constant
+//! `false` and costs nothing; with it, one switch at a time can be turned on, and whether it was ever asked for is known: a
+//! test that stays green while its rule is broken, or that never gets there, proves nothing.
+
+/// Every switch, by the rule it breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mutant {
+    // erp::dispatch
+    JoinOlderAir,
+    JoinBeforeInvalidation,
+    NoInheritance,
+    RefuseJoiners,
+    RoundRobinOff,
+    LanesOff,
+    CeilingOff,
+    LowestLaneNever,
+    BackgroundFirst,
+    RiderCausesCall,
+    RefusedKeyForgotten,
+    ShedHighestFirst,
+    // erp::dispatch, the budget
+    SlotBackAtEnd,
+    BurstOff,
+    PermitsOff,
+    MaintenanceOff,
+    UncleanStartOff,
+    // erp::dispatch, failures
+    RetryTimedOut,
+    RetryWithoutBudget,
+    PoisonOpensBreaker,
+    NoBisection,
+    // erp::breaker
+    BreakerNeverOpens,
+    ProbesWithoutEnd,
+    // erp::limit
+    LimitFedByRefusals,
+    LimitOnRawLatency,
+    BaselineUnderLoad,
+}
+
+impl Mutant {
+    pub const ALL: &[Mutant] = &[
+        Mutant::JoinOlderAir,
+        Mutant::JoinBeforeInvalidation,
+        Mutant::NoInheritance,
+        Mutant::RefuseJoiners,
+        Mutant::RoundRobinOff,
+        Mutant::LanesOff,
+        Mutant::CeilingOff,
+        Mutant::LowestLaneNever,
+        Mutant::BackgroundFirst,
+        Mutant::RiderCausesCall,
+        Mutant::RefusedKeyForgotten,
+        Mutant::ShedHighestFirst,
+        Mutant::SlotBackAtEnd,
+        Mutant::BurstOff,
+        Mutant::PermitsOff,
+        Mutant::MaintenanceOff,
+        Mutant::UncleanStartOff,
+        Mutant::RetryTimedOut,
+        Mutant::RetryWithoutBudget,
+        Mutant::PoisonOpensBreaker,
+        Mutant::NoBisection,
+        Mutant::BreakerNeverOpens,
+        Mutant::ProbesWithoutEnd,
+        Mutant::LimitFedByRefusals,
+        Mutant::LimitOnRawLatency,
+        Mutant::BaselineUnderLoad,
+    ];
+}
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+    use super::Mutant;
+
+    const NONE: u8 = u8::MAX;
+
+    static ACTIVE: AtomicU8 = AtomicU8::new(NONE);
+    static REACHED: AtomicBool = AtomicBool::new(false);
+
+    /// Breaks one rule in the whole process, or (`None`) none.
+    pub fn activate(mutant: Option<Mutant>) {
+        ACTIVE.store(mutant.map_or(NONE, |mutant| mutant as u8), Ordering::SeqCst);
+        REACHED.store(false, Ordering::SeqCst);
+    }
+
+    /// Whether the active switch was asked for since it was activated.
+    pub fn was_reached() -> bool {
+        REACHED.load(Ordering::SeqCst)
+    }
+
+    pub fn is_on(mutant: Mutant) -> bool {
+        let on = ACTIVE.load(Ordering::Relaxed) == mutant as u8;
+        if on {
+            REACHED.store(true, Ordering::Relaxed);
+        }
+        on
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::{activate, is_on, was_reached};
+
+/// Nothing is broken.
+#[cfg(not(feature = "mutants"))]
+#[inline(always)]
+pub const fn is_on(_: Mutant) -> bool {
+    false
+}
+
+/// Whether this rule is broken on purpose: always `false` without the feature `mutants`.
+macro_rules! mutant {
+    ($name:ident) => {
+        crate::mutants::is_on(crate::mutants::Mutant::$name)
+    };
+}
+
+pub(crate) use mutant;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_switch_is_listed_once_in_order() {
+        for (index, mutant) in Mutant::ALL.iter().enumerate() {
+            assert_eq!(*mutant as usize, index, "{mutant:?}");
+        }
+    }
+
+    #[cfg(not(feature = "mutants"))]
+    #[test]
+    fn nothing_is_broken_without_the_feature() {
+        let broken = mutant!(LanesOff);
+        assert!(!broken);
+    }
+}
