@@ -12,10 +12,10 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -119,7 +119,7 @@ fn no_such_resource(path: &str) -> Refusal {
 pub async fn serve<O: Offers>(api: Arc<Api<O>>, listener: TcpListener, shutdown: impl Future<Output = ()>) {
     api.standard.start().await;
     let mut shutdown = pin!(shutdown);
-    let builder = Arc::new(protocol(&api.config));
+    let protocols = Arc::new(Protocols::new(&api.config));
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(api.config.connections_max));
     let mut connections = JoinSet::new();
@@ -141,18 +141,10 @@ pub async fn serve<O: Offers>(api: Arc<Api<O>>, listener: TcpListener, shutdown:
                 continue;
             }
         };
-        let (api, builder, watcher) = (api.clone(), builder.clone(), graceful.watcher());
+        let (api, protocols, watcher) = (api.clone(), protocols.clone(), graceful.watcher());
         connections.spawn(async move {
             let _permit = permit;
-            if !speaks(&stream, api.config.idle_timeout).await {
-                return;
-            }
-            let service = service_fn(move |request| {
-                let api = api.clone();
-                async move { Ok::<_, Infallible>(api.handle(request).await) }
-            });
-            let connection = builder.serve_connection(TokioIo::new(stream), service);
-            if let Err(error) = watcher.watch(connection).await {
+            if let Err(error) = protocols.serve(api, stream, watcher).await {
                 tracing::debug!(%error, "a connection ended badly");
             }
         });
@@ -166,32 +158,79 @@ pub async fn serve<O: Offers>(api: Arc<Api<O>>, listener: TcpListener, shutdown:
     connections.shutdown().await;
 }
 
-/// Waits for a connection's first byte: what tells the protocols apart would wait for ever.
-async fn speaks(stream: &TcpStream, patience: Duration) -> bool {
-    // Without it an answer of two segments waits for an acknowledgement. Failing is harmless.
-    let _ = stream.set_nodelay(true);
-    matches!(tokio::time::timeout(patience, stream.peek(&mut [0])).await, Ok(Ok(1)))
+/// Both protocols, set up once.
+struct Protocols {
+    http1: http1::Builder,
+    http2: http2::Builder<TokioExecutor>,
 }
 
-fn protocol(config: &ApiConfig) -> auto::Builder<TokioExecutor> {
-    const STREAM_WINDOW: u32 = 1 << 20;
-    // Half of it bounds how many small frames may wait; a peer that sends many is cut off beyond.
-    const CONNECTION_WINDOW: u32 = 16 << 20;
-    // A query string of 500 SKUs is a header too.
-    const HEADERS_BYTES_MAX: u32 = 128 << 10;
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(config.idle_timeout)
-        .max_buf_size(HEADERS_BYTES_MAX as usize)
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(config.streams_max)
-        .keep_alive_interval(Duration::from_secs(30))
-        .keep_alive_timeout(Duration::from_secs(20))
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(HEADERS_BYTES_MAX);
-    builder
+/// What a connection of HTTP/2 begins with, as far as it takes to tell it from a method of HTTP/1.
+const HTTP2_BEGINS: &[u8; 3] = b"PRI";
+
+impl Protocols {
+    fn new(config: &ApiConfig) -> Self {
+        const STREAM_WINDOW: u32 = 1 << 20;
+        // Half of it bounds how many small frames may wait; a peer that sends many is cut off beyond.
+        const CONNECTION_WINDOW: u32 = 16 << 20;
+        // A query string of 500 SKUs is a header too.
+        const HEADERS_BYTES_MAX: u32 = 128 << 10;
+        let mut http1 = http1::Builder::new();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(config.idle_timeout)
+            .max_buf_size(HEADERS_BYTES_MAX as usize);
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(config.streams_max)
+            .keep_alive_interval(Duration::from_secs(30))
+            .keep_alive_timeout(Duration::from_secs(20))
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(HEADERS_BYTES_MAX);
+        Self { http1, http2 }
+    }
+
+    /// Serves one connection to its end.
+    async fn serve<O: Offers>(&self, api: Arc<Api<O>>, stream: TcpStream, watcher: Watcher) -> hyper::Result<()> {
+        // Without it an answer of two segments waits for an acknowledgement. Failing is harmless.
+        let _ = stream.set_nodelay(true);
+        let Ok(is_http2) = tokio::time::timeout(api.config.idle_timeout, begins_http2(&stream)).await else {
+            return Ok(());
+        };
+        let io = TokioIo::new(stream);
+        if is_http2 {
+            let service = service_fn(move |request| {
+                let api = api.clone();
+                async move { Ok::<_, Infallible>(api.handle(request).await) }
+            });
+            watcher.watch(self.http2.serve_connection(io, service)).await
+        } else {
+            let service = service_fn(move |request| {
+                let api = api.clone();
+                async move {
+                    let response = api.handle(request).await;
+                    // Everything else that is ready is answered before the first answer is written: answers then leave in
+                    // one go, and whoever waits for several is woken once and not for each.
+                    tokio::task::yield_now().await;
+                    Ok::<_, Infallible>(response)
+                }
+            });
+            watcher.watch(self.http1.serve_connection(io, service)).await
+        }
+    }
+}
+
+/// Looks at what a connection begins with, without taking it.
+async fn begins_http2(stream: &TcpStream) -> bool {
+    let mut first = [0; HTTP2_BEGINS.len()];
+    loop {
+        let Ok(seen) = stream.peek(&mut first).await else { return false };
+        // Nothing more will come of a connection that is closed already: either protocol finds that out.
+        if seen == 0 || seen == first.len() || !HTTP2_BEGINS.starts_with(&first[..seen]) {
+            return &first == HTTP2_BEGINS;
+        }
+        // So few bytes come alone only from somebody who types them.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
