@@ -16,6 +16,9 @@ PAGE_LINES = 48
 
 # As Debian sets it up, and as it is fastest with answers this small: sendfile is one more system call for each.
 RIVALS = ["nginx", "nginx without sendfile", "varnish"]
+# A server that understands nothing and answers as many bytes as nginx: what the sockets alone cost.
+FLOOR = "sockets alone"
+FLOOR_ANSWER_BYTES = 805
 
 NGINX = """
 daemon off;
@@ -72,6 +75,7 @@ VARNISH_UNLOGGED = """
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", required=True)
+    parser.add_argument("--floor", required=True)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=4)
     parser.add_argument("--connections", type=int, default=32)
@@ -108,6 +112,7 @@ def measure(args, stack, folder):
 
     comptoir = servers[-1]
     runs = [(s.name, s, [folder / f"{s.name}.paths"]) for s in servers]
+    runs.append((FLOOR, start_floor(stack, folder, args.floor), [folder / f"{comptoir.name}.paths"]))
     runs.append((f"comptoir page of {PAGE_LINES}", comptoir, [folder / "page.paths", folder / "page.bodies"]))
     for run in runs:
         one_round(run, 1, args.connections)
@@ -150,6 +155,8 @@ def report(args, results):
         ratios = [c["cpu_us"] / r["cpu_us"] for c, r in zip(results["comptoir"], results[rival])]
         verdict = "met" if median(ratios) <= 0.6 else "MISSED"
         print(f"CPU Comptoir / {rival}: {median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f}); goal 0.60 {verdict}")
+        floors = [f["cpu_us"] / r["cpu_us"] for f, r in zip(results[FLOOR], results[rival])]
+        print(f"CPU of the sockets alone / {rival}: {median(floors):.2f} ({min(floors):.2f}-{max(floors):.2f})")
         print(f"CPU page of {PAGE_LINES} in one / {PAGE_LINES} hits of {rival}: {page / (PAGE_LINES * cpu[rival]):.2f}")
 
 
@@ -184,6 +191,13 @@ def start_nginx(stack, folder, erp, name, sendfile):
     nginx = Server(stack, name, ["nginx", "-c", config, "-e", "stderr"], folder=folder)
     nginx.wait_for_port(port)
     return nginx
+
+
+def start_floor(stack, folder, binary):
+    port = free_port()
+    floor = Server(stack, "floor", [binary, port, FLOOR_ANSWER_BYTES], folder=folder)
+    floor.wait_for_port(port)
+    return floor
 
 
 def start_varnish(stack, folder, erp):
