@@ -3,6 +3,7 @@
 pub mod check;
 pub mod demo;
 pub mod erp;
+pub mod load;
 pub mod serve;
 
 use anyhow::Context as _;
@@ -25,6 +26,8 @@ pub enum Command {
     Check(check::CheckArgs),
     /// The simulated ERP alone.
     Erp(erp::ErpArgs),
+    /// A storefront's traffic against a running gateway: what it bears, and what the ERP is spared.
+    Load(load::LoadArgs),
 }
 
 /// Runs one command to its end.
@@ -34,6 +37,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Serve(args) => serve::run(args).await,
         Command::Check(args) => check::run(args).await,
         Command::Erp(args) => erp::run(args).await,
+        Command::Load(args) => load::run(args).await,
     }
 }
 

@@ -21,6 +21,7 @@ use crate::erp::connectors::simulated::{ControlError, Faults, Simulator, Stats};
 #[serde(rename_all = "camelCase")]
 pub struct StatsJson {
     calls: u64,
+    refused: u64,
     lines: u64,
     in_flight: u64,
     in_flight_peak: u64,
@@ -57,6 +58,7 @@ impl From<Stats> for StatsJson {
         });
         Self {
             calls: stats.calls,
+            refused: stats.refused,
             lines: stats.lines,
             in_flight: stats.in_flight,
             in_flight_peak: stats.in_flight_peak,

@@ -5,6 +5,7 @@ mod bad_input;
 mod clients;
 mod demo;
 mod fates;
+mod load;
 mod outage;
 mod replies;
 mod sharing;

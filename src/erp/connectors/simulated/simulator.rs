@@ -224,7 +224,7 @@ impl Simulator {
             Entry::Served => None,
             Entry::Waits(woken) => Some(woken),
             Entry::TurnedAway(why) => {
-                state.ledger.end(now, number);
+                state.ledger.refuse(now, number);
                 return Err(Refusal::Busy(why));
             }
         };

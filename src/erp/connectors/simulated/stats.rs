@@ -29,6 +29,8 @@ pub struct CallRecord {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
     pub calls: u64,
+    /// Of them, turned away as busy.
+    pub refused: u64,
     pub lines: u64,
     pub in_flight: u64,
     pub in_flight_peak: u64,
@@ -83,6 +85,12 @@ impl Ledger {
         if let Ok(index) = self.recent.binary_search_by_key(&number, |(number, _)| *number) {
             self.recent[index].1.end = Some(now.since(self.started));
         }
+    }
+
+    /// The call of that number was turned away, and is over.
+    pub fn refuse(&mut self, now: Mono, number: u64) {
+        self.figures.refused += 1;
+        self.end(now, number);
     }
 
     pub fn read(&self) -> Stats {

@@ -268,7 +268,7 @@ async fn over_the_calls_of_a_minute_it_is_busy() {
     assert!(simulator.ask(question(1)).await.is_ok());
     assert!(simulator.ask(question(1)).await.is_err());
     let stats = simulator.stats();
-    assert_eq!((stats.calls, stats.in_flight, stats.calls_per_minute_peak), (6, 0, 5));
+    assert_eq!((stats.calls, stats.refused, stats.in_flight, stats.calls_per_minute_peak), (6, 2, 0, 5));
 }
 
 #[tokio::test(start_paused = true)]
