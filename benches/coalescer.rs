@@ -48,6 +48,7 @@ fn coalescer(criterion: &mut Criterion) {
 fn page(lines: usize) -> Vec<Ask> {
     let header = Arc::new(Header {
         customer: Some(CustomerId::new("C-00042").unwrap()),
+        for_list: None,
         company: None,
         ship_to: None,
         contract: None,

@@ -22,7 +22,7 @@ use comptoir::erp::connectors::simulated::{
     Behaviour, CatalogueConfig, SimulatedConnector, SimulatedOptions, Simulator, SimulatorConfig,
 };
 use comptoir::erp::dispatch::Budget;
-use comptoir::offer::config::{Ages, Patience};
+use comptoir::offer::config::{Ages, NoAges, Patience};
 use comptoir::offer::{Calendar, LineQuery, OfferAnswer, OfferConfig, OfferQuery, OfferService, Parts};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use futures_util::FutureExt as _;
@@ -96,7 +96,9 @@ impl Rig {
             stale_while_revalidate: Duration::ZERO,
             stale_if_error: Duration::ZERO,
         };
-        let mut config = OfferConfig { customers: ages, no_max_age: ages.max_age, ..OfferConfig::default() };
+        let mut config = OfferConfig { customers: ages, ..OfferConfig::default() };
+        let long = ages.max_age;
+        config.no = NoAges { unknown_sku: long, no_price: long, not_for_sale: long, unknown_unit: long, ..config.no };
         *config.patience_mut(Purpose::List) = Patience { price: ages, stock: ages };
         let calendar = Calendar(TimeZone::UTC);
         let service = OfferService::new(connector, config, &CacheConfig::default(), Budget::default(), calendar, clock);

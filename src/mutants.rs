@@ -39,6 +39,19 @@ pub enum Mutant {
     LimitFedByRefusals,
     LimitOnRawLatency,
     BaselineUnderLoad,
+    // offer
+    ServeInvalidated,
+    CrossToldEnd,
+    EndWhileWaiting,
+    SoftTimePastMaxAge,
+    NoSoftTime,
+    MaintenanceCounts,
+    CheckoutCrossesDay,
+    NoWithoutMaxAge,
+    ShareSomebodysOwn,
+    ShareOtherList,
+    ShareDespiteOwnPrices,
+    FactsHaveNoAge,
 }
 
 impl Mutant {
@@ -69,6 +82,18 @@ impl Mutant {
         Mutant::LimitFedByRefusals,
         Mutant::LimitOnRawLatency,
         Mutant::BaselineUnderLoad,
+        Mutant::ServeInvalidated,
+        Mutant::CrossToldEnd,
+        Mutant::EndWhileWaiting,
+        Mutant::SoftTimePastMaxAge,
+        Mutant::NoSoftTime,
+        Mutant::MaintenanceCounts,
+        Mutant::CheckoutCrossesDay,
+        Mutant::NoWithoutMaxAge,
+        Mutant::ShareSomebodysOwn,
+        Mutant::ShareOtherList,
+        Mutant::ShareDespiteOwnPrices,
+        Mutant::FactsHaveNoAge,
     ];
 }
 

@@ -139,8 +139,11 @@ admin = "127.0.0.1:0"
 preset = "{ROOT}/examples/erp/simulated.toml"
 url = "http://127.0.0.1:{erp.port}"
 
-[freshness]
-no_max_age = "4h"
+[freshness.no]
+unknown_sku = "4h"
+no_price = "4h"
+not_for_sale = "4h"
+unknown_unit = "4h"
 
 [freshness.LIST]
 max_age = "4h"

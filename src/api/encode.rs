@@ -244,6 +244,7 @@ fn put_freshness<S: Sink>(sink: &mut S, field: Field, told: &Freshness) {
             match told.source {
                 Source::Erp => source::ERP,
                 Source::Memory => source::MEMORY,
+                Source::Shared => source::SHARED,
             },
         );
         sink.instant(freshness::OBSERVED_AT, told.observed_at);

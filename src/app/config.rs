@@ -21,7 +21,7 @@ use crate::erp::connectors::rest::{RestConfig, RestSite};
 use crate::erp::dispatch::{Budget, Maintenance};
 use crate::human::{deserialize_optional_duration, deserialize_optional_size, deserialize_size};
 use crate::offer::config::Ages;
-use crate::offer::{Calendar, OfferConfig};
+use crate::offer::{Calendar, NoAges, OfferConfig};
 
 /// Everything, checked.
 #[derive(Debug)]
@@ -157,10 +157,23 @@ struct Freshness {
     #[serde(rename = "AUDIT")]
     audit: PatienceFile,
     customers: AgesFile,
+    no: NoFile,
+}
+
+/// How long each kind of "no" is believed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct NoFile {
     #[serde(deserialize_with = "deserialize_optional_duration")]
-    no_max_age: Option<Duration>,
+    unknown_sku: Option<Duration>,
     #[serde(deserialize_with = "deserialize_optional_duration")]
-    unknown_customer_max_age: Option<Duration>,
+    no_price: Option<Duration>,
+    #[serde(deserialize_with = "deserialize_optional_duration")]
+    not_for_sale: Option<Duration>,
+    #[serde(deserialize_with = "deserialize_optional_duration")]
+    unknown_unit: Option<Duration>,
+    #[serde(deserialize_with = "deserialize_optional_duration")]
+    unknown_customer: Option<Duration>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -303,8 +316,14 @@ impl Freshness {
         let customers = self.customers;
         let ages = [customers.max_age, customers.stale_while_revalidate, customers.stale_if_error];
         apply(&mut config.customers, ages);
-        config.no_max_age = self.no_max_age.unwrap_or(config.no_max_age);
-        config.unknown_customer_max_age = self.unknown_customer_max_age.unwrap_or(config.unknown_customer_max_age);
+        let no = config.no;
+        config.no = NoAges {
+            unknown_sku: self.no.unknown_sku.unwrap_or(no.unknown_sku),
+            no_price: self.no.no_price.unwrap_or(no.no_price),
+            not_for_sale: self.no.not_for_sale.unwrap_or(no.not_for_sale),
+            unknown_unit: self.no.unknown_unit.unwrap_or(no.unknown_unit),
+            unknown_customer: self.no.unknown_customer.unwrap_or(no.unknown_customer),
+        };
         if let Some(low) = availability.low_stock {
             config.low_stock = low.parse::<Quantity>().context("availability.low_stock: write \"5\"")?;
         }

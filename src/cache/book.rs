@@ -104,6 +104,13 @@ impl<R: Row> Book<R> {
         true
     }
 
+    /// Puts a row in where an older one of its key is, and nowhere else.
+    pub fn replace(&self, row: R) -> bool {
+        let hash = self.hash(row.key());
+        let held = self.shard(hash).read().table.find(hash, |slot| slot.row.key() == row.key()).is_some();
+        held && self.insert(row)
+    }
+
     /// What the book takes up.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)

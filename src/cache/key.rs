@@ -5,7 +5,7 @@
 
 use jiff::civil::Date;
 
-use crate::domain::{Currency, Quantity};
+use crate::domain::{Currency, Quantity, Scope};
 
 /// One scope: a party, under what it buys, in which currency, on which day.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,20 +26,34 @@ impl std::borrow::Borrow<[u8]> for BookKey {
 /// What is in a book key. Fields the ERP declares not to matter are left out by whoever fills this in.
 #[derive(Clone, Copy, Debug)]
 pub struct BookScope<'a> {
-    /// Absent: the public.
-    pub customer: Option<&'a str>,
+    pub scope: Scope<'a>,
     pub company: Option<&'a str>,
     pub ship_to: Option<&'a str>,
-    pub contract: Option<&'a str>,
     pub currency: Currency,
-    pub price_date: Date,
+    /// Absent where the ERP prices for now alone: an age bounds such a price, no date does.
+    pub price_date: Option<Date>,
 }
 
-impl BookScope<'_> {
+/// The first byte of a book key. What else is remembered under a key begins with another.
+mod tag {
+    pub const PUBLIC: u8 = 1;
+    pub const PRICE_LIST: u8 = 2;
+    pub const CUSTOMER: u8 = 3;
+    pub const CONTRACT: u8 = 4;
+}
+
+impl<'a> BookScope<'a> {
     /// Writes the key into `buffer`, which is cleared first. A reader keeps one buffer and allocates no keys.
     pub fn write(&self, buffer: &mut Vec<u8>) {
         buffer.clear();
-        for field in [self.customer, self.company, self.ship_to, self.contract] {
+        let (tag, names) = match self.scope {
+            Scope::Public => (tag::PUBLIC, [None, None]),
+            Scope::PriceList(list) => (tag::PRICE_LIST, [Some(list), None]),
+            Scope::Customer(customer) => (tag::CUSTOMER, [Some(customer), None]),
+            Scope::Contract { customer, contract } => (tag::CONTRACT, [customer, Some(contract)]),
+        };
+        buffer.push(tag);
+        for field in names.into_iter().chain([self.company, self.ship_to]) {
             match field {
                 // Identities are 1 to 64 bytes, so 0 is free to mean absent.
                 None => buffer.push(0),
@@ -50,14 +64,47 @@ impl BookScope<'_> {
             }
         }
         buffer.extend_from_slice(self.currency.as_str().as_bytes());
-        buffer.extend_from_slice(&self.price_date.year().to_le_bytes());
-        buffer.extend([self.price_date.month(), self.price_date.day()].map(|n| n.unsigned_abs()));
+        // No date has month 0.
+        let (year, month, day) = self.price_date.map_or((0, 0, 0), |date| (date.year(), date.month(), date.day()));
+        buffer.extend_from_slice(&year.to_le_bytes());
+        buffer.extend([month, day].map(|n| n.unsigned_abs()));
     }
 
     pub fn key(&self) -> BookKey {
         let mut buffer = Vec::new();
         self.write(&mut buffer);
         BookKey(buffer.into_boxed_slice())
+    }
+
+    /// What a key was made of. `None`: these bytes are no book's key.
+    pub fn read(mut bytes: &'a [u8]) -> Option<Self> {
+        let (&tag, rest) = bytes.split_first()?;
+        bytes = rest;
+        let mut text = || -> Option<Option<&'a str>> {
+            let (&length, rest) = bytes.split_first()?;
+            let (text, rest) = rest.split_at_checked(usize::from(length))?;
+            bytes = rest;
+            if text.is_empty() { Some(None) } else { std::str::from_utf8(text).ok().map(Some) }
+        };
+        let names = (text()?, text()?);
+        let (company, ship_to) = (text()?, text()?);
+        let scope = match (tag, names) {
+            (tag::PUBLIC, (None, None)) => Scope::Public,
+            (tag::PRICE_LIST, (Some(list), None)) => Scope::PriceList(list),
+            (tag::CUSTOMER, (Some(customer), None)) => Scope::Customer(customer),
+            (tag::CONTRACT, (customer, Some(contract))) => Scope::Contract { customer, contract },
+            _ => return None,
+        };
+        let &[a, b, c, low, high, month, day] = bytes else { return None };
+        let currency = std::str::from_utf8(&[a, b, c]).ok()?.parse().ok()?;
+        let price_date = match (month, day) {
+            (0, 0) => None,
+            (month, day) => {
+                let (month, day) = (i8::try_from(month).ok()?, i8::try_from(day).ok()?);
+                Some(Date::new(i16::from_le_bytes([low, high]), month, day).ok()?)
+            }
+        };
+        Some(Self { scope, company, ship_to, currency, price_date })
     }
 }
 
@@ -82,30 +129,49 @@ pub fn write_row_key(buffer: &mut Vec<u8>, sku: &str, unit: Option<&str>, quanti
 mod tests {
     use super::*;
 
-    fn scope<'a>(customer: Option<&'a str>, company: Option<&'a str>) -> BookScope<'a> {
-        BookScope {
-            customer,
-            company,
-            ship_to: None,
-            contract: None,
-            currency: "EUR".parse().unwrap(),
-            price_date: jiff::civil::date(2026, 11, 22),
-        }
+    fn scope<'a>(scope: Scope<'a>, company: Option<&'a str>, ship_to: Option<&'a str>) -> BookScope<'a> {
+        let price_date = Some(jiff::civil::date(2026, 11, 22));
+        BookScope { scope, company, ship_to, currency: "EUR".parse().unwrap(), price_date }
     }
 
     #[test]
     fn different_scopes_have_different_keys() {
-        let keys = [
-            scope(Some("1"), Some("23")).key(),
-            scope(Some("12"), Some("3")).key(),
-            scope(Some("123"), None).key(),
-            scope(None, Some("123")).key(),
-            scope(None, None).key(),
+        let (customer, list) = (Scope::Customer, Scope::PriceList);
+        let contract = |customer, contract| Scope::Contract { customer, contract };
+        let scopes = [
+            scope(customer("1"), Some("23"), None),
+            scope(customer("12"), Some("3"), None),
+            scope(customer("123"), None, None),
+            scope(customer("1"), None, Some("23")),
+            scope(list("123"), None, None),
+            scope(list("1"), Some("23"), None),
+            scope(contract(Some("1"), "23"), None, None),
+            scope(contract(Some("12"), "3"), None, None),
+            scope(contract(None, "123"), None, None),
+            scope(Scope::Public, Some("123"), None),
+            scope(Scope::Public, None, None),
+            BookScope { price_date: None, ..scope(Scope::Public, None, None) },
         ];
-        for (i, a) in keys.iter().enumerate() {
-            for b in &keys[i + 1..] {
-                assert_ne!(a, b);
+        for (i, a) in scopes.iter().enumerate() {
+            for b in &scopes[i + 1..] {
+                assert_ne!(a.key(), b.key(), "{a:?} {b:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_key_says_what_it_was_made_of() {
+        for made in [
+            scope(Scope::Customer("C-1"), Some("FR01"), None),
+            scope(Scope::PriceList("L"), None, None),
+            scope(Scope::Contract { customer: None, contract: "B-77" }, None, Some("S1")),
+            BookScope { price_date: None, ..scope(Scope::Public, None, None) },
+        ] {
+            let key = made.key();
+            let read = BookScope::read(&key.0).unwrap();
+            assert_eq!(read.key(), key);
+            assert_eq!((read.scope, read.price_date), (made.scope, made.price_date));
+            assert!(BookScope::read(&key.0[1..]).is_none() && BookScope::read(&key.0[..key.0.len() - 1]).is_none());
         }
     }
 

@@ -46,6 +46,10 @@ impl Memory {
         self.books.get(key)
     }
 
+    pub fn book_of(&self, key: &BookKey) -> Option<Arc<Book<PriceRow>>> {
+        self.books.get(key)
+    }
+
     /// Puts rows into the book of a scope, newer over older only.
     pub fn insert_prices(&self, key: &BookKey, rows: impl IntoIterator<Item = PriceRow>) {
         let book = self.books.get_with_by_ref(key, || Arc::new(Book::new(1, self.book_bytes_max)));
@@ -55,6 +59,14 @@ impl Memory {
         if book.outgrew_weight() {
             // moka weighs on insertion only.
             self.books.insert(key.clone(), book);
+        }
+    }
+
+    /// Replaces rows the book of a scope has, and adds none.
+    pub fn replace_prices(&self, key: &BookKey, rows: impl IntoIterator<Item = PriceRow>) {
+        let Some(book) = self.books.get(key) else { return };
+        for row in rows {
+            book.replace(row);
         }
     }
 
@@ -88,16 +100,15 @@ mod tests {
     use super::*;
     use crate::cache::key::BookScope;
     use crate::clock::{Reading, Stamp};
-    use crate::domain::PricedLine;
+    use crate::domain::{PricedLine, Scope};
 
     fn key(customer: &str) -> BookKey {
         BookScope {
-            customer: Some(customer),
+            scope: Scope::Customer(customer),
             company: None,
             ship_to: None,
-            contract: None,
             currency: "EUR".parse().unwrap(),
-            price_date: jiff::civil::date(2026, 11, 22),
+            price_date: Some(jiff::civil::date(2026, 11, 22)),
         }
         .key()
     }

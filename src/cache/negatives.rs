@@ -19,6 +19,8 @@ pub enum No {
     NotForSale(&'static str),
     UnknownUnit,
     UnknownCustomer,
+    /// Asked for a list, the ERP answered with somebody's own price: this row is to be asked by name. Never an answer.
+    NotShared,
 }
 
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use triomphe::ThinArc;
 use super::book::Row;
 use super::text::Text;
 use crate::clock::{Reading, Stamp, Timestamp};
-use crate::domain::{Currency, Factor, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Unit};
+use crate::domain::{Currency, Factor, PriceComponent, PricedLine, Quantity, TaxBasis, ToldScope, Unit};
 
 /// What many prices have in common. Amounts are kept as the text they are answered with.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub struct PriceShape {
     /// The end of `valid_until`, to decide by.
     pub ends: Option<Timestamp>,
     pub terms: Option<ShapeTerms>,
-    pub price_list: Option<PriceListId>,
+    pub scope: Option<ToldScope>,
     pub components: Box<[(PriceComponent, Box<str>)]>,
     pub net_amount: Option<Box<str>>,
 }
@@ -69,7 +69,7 @@ impl PriceShape {
                 backorder_allowed: terms.backorder_allowed,
                 lead_time_days: terms.lead_time_days,
             }),
-            price_list: line.price_list.clone(),
+            scope: line.scope.clone(),
             components: line.components.iter().map(|c| (c.clone(), c.amount.to_string().into_boxed_str())).collect(),
             net_amount: line.net_amount.map(|amount| amount.to_string().into_boxed_str()),
         }
@@ -137,6 +137,8 @@ struct Head {
     net_len: u8,
     /// 0: no list price.
     list_len: u8,
+    /// Read back from what was saved, not asked by this process.
+    saved: bool,
 }
 
 /// One remembered price. Cheap to clone: a counter.
@@ -163,6 +165,30 @@ impl PriceRow {
         observed: Reading,
         shapes: &Shapes,
     ) -> Self {
+        Self::made(key, line, ends, stamp, observed, shapes, false)
+    }
+
+    /// The same for a row read back from where it was saved.
+    pub fn saved(
+        key: &[u8],
+        line: &PricedLine,
+        ends: Option<Timestamp>,
+        stamp: Stamp,
+        observed: Reading,
+        shapes: &Shapes,
+    ) -> Self {
+        Self::made(key, line, ends, stamp, observed, shapes, true)
+    }
+
+    fn made(
+        key: &[u8],
+        line: &PricedLine,
+        ends: Option<Timestamp>,
+        stamp: Stamp,
+        observed: Reading,
+        shapes: &Shapes,
+        saved: bool,
+    ) -> Self {
         let net = line.net_price.to_string();
         let list = line.list_price.map(|price| price.to_string()).unwrap_or_default();
         let mut bytes = Vec::with_capacity(key.len() + net.len() + list.len() + line.breaks.len() * 32);
@@ -185,6 +211,7 @@ impl PriceRow {
             key_len: u8::try_from(key.len()).expect("a row key is at most 64 + 64 + 18 bytes"),
             net_len: len_u8(&net),
             list_len: len_u8(&list),
+            saved,
         };
         Self(ThinArc::from_header_and_slice(head, &bytes))
     }
@@ -195,6 +222,11 @@ impl PriceRow {
 
     pub fn observed(&self) -> Reading {
         self.0.header.header.observed
+    }
+
+    /// Whether this process has it from where it was saved.
+    pub fn is_saved(&self) -> bool {
+        self.0.header.header.saved
     }
 
     pub fn shape(&self) -> &PriceShape {

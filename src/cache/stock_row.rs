@@ -53,6 +53,8 @@ struct Head {
     key_len: u8,
     available_len: u8,
     tracked: bool,
+    /// Read back from what was saved, not asked by this process.
+    saved: bool,
 }
 
 /// One remembered stock answer. Cheap to clone: a counter.
@@ -84,6 +86,22 @@ const NOT_TOLD: u8 = u8::MAX;
 impl StockRow {
     /// `None` if the figures add up to more than a quantity can hold.
     pub fn new(sku: &str, stock: &Stock, stamp: Stamp, observed: Reading, shapes: &StockShapes) -> Option<Self> {
+        Self::made(sku, stock, stamp, observed, shapes, false)
+    }
+
+    /// The same for a row read back from where it was saved.
+    pub fn saved(sku: &str, stock: &Stock, stamp: Stamp, observed: Reading, shapes: &StockShapes) -> Option<Self> {
+        Self::made(sku, stock, stamp, observed, shapes, true)
+    }
+
+    fn made(
+        sku: &str,
+        stock: &Stock,
+        stamp: Stamp,
+        observed: Reading,
+        shapes: &StockShapes,
+        saved: bool,
+    ) -> Option<Self> {
         let (base_unit, locations, incoming): (_, &[LocationLevel], &[Incoming]) = match stock {
             Stock::Untracked => (None, &[], &[]),
             Stock::Levels { base_unit, locations, incoming } => (base_unit.clone(), locations, incoming),
@@ -125,6 +143,7 @@ impl StockRow {
             key_len: u8::try_from(sku.len()).ok()?,
             available_len: u8::try_from(available_text.len()).ok()?,
             tracked: *stock != Stock::Untracked,
+            saved,
         };
         Some(Self(ThinArc::from_header_and_slice(head, &bytes)))
     }
@@ -135,6 +154,11 @@ impl StockRow {
 
     pub fn observed(&self) -> Reading {
         self.head().observed
+    }
+
+    /// Whether this process has it from where it was saved.
+    pub fn is_saved(&self) -> bool {
+        self.head().saved
     }
 
     pub fn is_tracked(&self) -> bool {

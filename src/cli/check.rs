@@ -127,6 +127,7 @@ async fn probe_erp(steps: &mut Steps, connector: &RestConnector, question: Quest
     };
     let header = Arc::new(Header {
         customer: question.customer,
+        for_list: None,
         company: None,
         ship_to: None,
         contract: None,

@@ -28,6 +28,9 @@ pub struct ErpArgs {
     /// How many price lists: L-01 to this.
     #[arg(long, default_value_t = 40, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub price_lists: u32,
+    /// Customers have the prices of their list and none of their own.
+    #[arg(long)]
+    pub list_priced: bool,
     /// What every call takes.
     #[arg(long, default_value = "45ms", value_name = "DURATION", value_parser = human::duration)]
     pub latency: Duration,
@@ -50,6 +53,7 @@ impl ErpArgs {
                 skus: self.skus,
                 customers: self.customers,
                 price_lists: self.price_lists,
+                list_priced: self.list_priced,
                 ..CatalogueConfig::default()
             },
             behaviour: Behaviour {

@@ -13,6 +13,6 @@ pub use availability::{Incoming, LocationLevel, Stock};
 pub use ids::{CompanyId, ContractId, CustomerId, IdError, LocationId, PriceListId, ShipToId, Sku, Unit, VisitorId};
 pub use money::{Currency, MalformedDecimal, Money};
 pub use party::CustomerFacts;
-pub use price::{PriceBreak, PriceComponent, PricedLine, TaxBasis, Terms};
+pub use price::{PriceBreak, PriceComponent, PricedLine, Scope, TaxBasis, Terms, ToldScope};
 pub use purpose::Purpose;
 pub use quantity::{Factor, Quantity};

@@ -11,6 +11,8 @@ pub struct CustomerFacts {
     pub currency: Option<Currency>,
     /// The list the customer prices from, where the ERP has such lists.
     pub price_list: Option<PriceListId>,
+    /// Has prices of their own besides the list's: never takes, and never makes, a price that others share.
+    pub own_prices: bool,
     /// May see prices, may not check out.
     pub blocked: bool,
     /// Whatever else the connector's templates need to ask for this customer's prices (an internal id, a tax class). Part of

@@ -4,6 +4,31 @@ use jiff::civil::Date;
 
 use super::{Currency, Factor, Money, PriceListId, Quantity, Unit};
 
+/// Who shares a price. It is made from a request's own identity, so that no two parties can share by accident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope<'a> {
+    /// Everybody who is nobody in particular.
+    Public,
+    /// All customers whose facts name this list.
+    PriceList(&'a str),
+    Customer(&'a str),
+    /// A party under a framework agreement.
+    Contract {
+        customer: Option<&'a str>,
+        contract: &'a str,
+    },
+}
+
+/// Whose price a line of an answer is, as the ERP says. It can only narrow who shares the price: the key under which the
+/// price was asked stands before the answer does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum ToldScope {
+    /// Of everybody who buys from this list.
+    PriceList(PriceListId),
+    /// Of the party that was asked for, and of nobody else.
+    Own,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TaxBasis {
     /// Without tax.
@@ -65,8 +90,8 @@ pub struct PricedLine {
     /// The last day the price holds.
     pub valid_until: Option<Date>,
     pub terms: Terms,
-    /// The list the ERP says the price is of, where it says so. May only narrow who shares the price.
-    pub price_list: Option<PriceListId>,
+    /// Whose price it is, where the ERP says so.
+    pub scope: Option<ToldScope>,
 }
 
 impl PricedLine {
@@ -88,7 +113,7 @@ impl PricedLine {
             valid_from: None,
             valid_until: None,
             terms: Terms::default(),
-            price_list: None,
+            scope: None,
         }
     }
 }

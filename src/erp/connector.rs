@@ -13,7 +13,8 @@ use jiff::civil::Date;
 use super::ErpError;
 use crate::clock::Reading;
 use crate::domain::{
-    CompanyId, ContractId, Currency, CustomerFacts, CustomerId, PricedLine, Quantity, ShipToId, Sku, Stock, Unit,
+    CompanyId, ContractId, Currency, CustomerFacts, CustomerId, PriceListId, PricedLine, Quantity, ShipToId, Sku,
+    Stock, Unit,
 };
 
 /// Reaches one ERP. Implementations know its wire and nothing of caches, budgets or callers.
@@ -29,6 +30,9 @@ pub trait Connector: Send + Sync + 'static {
 pub struct Header {
     /// Absent: the public.
     pub customer: Option<CustomerId>,
+    /// The question is for everybody who buys from this list and names nobody: no customer, no address, no contract, and
+    /// facts that are the list's. Asked only of an ERP that declares [`SharesByList::Question`].
+    pub for_list: Option<PriceListId>,
     pub company: Option<CompanyId>,
     pub ship_to: Option<ShipToId>,
     pub contract: Option<ContractId>,
@@ -184,6 +188,8 @@ pub struct Capabilities {
     pub currencies: Vec<Currency>,
     /// Prices are asked with the customer's facts (their list), so that a price is never newer than the facts.
     pub priced_by_facts: bool,
+    /// Customers on one price list may share its prices.
+    pub shares_by_list: Option<SharesByList>,
     /// Customers can be looked up. Without, every customer is taken to exist, with `public` facts.
     pub resolves_customers: bool,
     /// The public's facts, where they need no call.
@@ -208,6 +214,15 @@ impl Capabilities {
             Operation::Stock => &self.stock_batch,
         }
     }
+}
+
+/// How it is known that a price is a whole list's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharesByList {
+    /// Prices can be asked for a list, in a question that names nobody.
+    Question,
+    /// Prices are asked for a customer, and the answer says of which list each of them is.
+    Answer,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

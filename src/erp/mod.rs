@@ -12,6 +12,6 @@ pub mod matching;
 
 pub use connector::{
     AbsentLine, AskedLine, BatchRules, Call, Capabilities, Connector, Header, Operation, PriceRow, Reply, Said,
-    StockRow,
+    SharesByList, StockRow,
 };
 pub use error::ErpError;

@@ -113,8 +113,11 @@ pub enum Band {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
+    /// Asked by this call.
     Erp,
     Memory,
+    /// In memory from where it was saved, not from this process's own asking.
+    Shared,
 }
 
 /// Where a figure came from and how old it is.

@@ -4,6 +4,7 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::answer::{AvailabilityAnswer, Band, LineAnswer, LineStatus, PriceAnswer, Source};
+use super::config::NoAges;
 use super::freshness::{Held, Limits};
 use super::lookup::{Fact, Line};
 use super::query::{LineQuery, OfferQuery};
@@ -21,7 +22,7 @@ pub struct Common<'a> {
     /// In the ERP's time zone.
     pub today: Date,
     pub low_stock: Quantity,
-    pub no_max_age: std::time::Duration,
+    pub no: NoAges,
 }
 
 /// The asked quantity and what it comes to.
@@ -80,7 +81,8 @@ fn whole_line<R>(fact: &Fact<R>) -> Option<LineAnswer> {
         No::UnknownSku | No::UnknownCustomer => Some(LineAnswer::whole(LineStatus::UnknownSku, "unknown_sku")),
         No::NotForSale(reason) => Some(LineAnswer::whole(LineStatus::NotForSale, reason)),
         No::UnknownUnit => Some(LineAnswer::whole(LineStatus::Invalid, "unit_unknown")),
-        No::OnRequest(_) => None,
+        // Never an answer: the line is asked by name instead.
+        No::OnRequest(_) | No::NotShared => None,
     }
 }
 
@@ -138,8 +140,8 @@ type Status = (LineStatus, Option<&'static str>);
 fn price(common: &Common<'_>, fact: &Fact<PriceRow>, amount: &Asked) -> (PriceAnswer, Option<Status>) {
     match fact {
         Fact::NotAsked => (PriceAnswer::NotAsked, None),
-        Fact::Held { row, source, stale } => {
-            let held = Held { observed: row.observed(), stamp: row.stamp(), ends: row.shape().ends };
+        Fact::Held { row, observed, source, stale } => {
+            let held = Held { observed: *observed, stamp: row.stamp(), ends: row.shape().ends };
             let freshness = common.prices.describe(&held, *source, *stale);
             let quantity = amount.quantity.unwrap_or(Quantity::ONE);
             (PriceAnswer::Told { row: row.clone(), quantity, freshness }, Some((LineStatus::Ok, None)))
@@ -163,7 +165,7 @@ fn describe_no(common: &Common<'_>, negative: &Negative, source: Source) -> supe
     super::answer::Freshness {
         source,
         observed_at: observed.wall,
-        expires_at: observed.wall.plus(common.no_max_age.min(common.prices.max_age)),
+        expires_at: observed.wall.plus(common.no.of(&negative.no).min(common.prices.max_age)),
         stale: None,
     }
 }
@@ -174,15 +176,15 @@ fn availability(
     quantity: Option<Quantity>,
     lead_time_days: Option<u16>,
 ) -> AvailabilityAnswer {
-    let (row, source, stale) = match fact {
+    let (row, observed, source, stale) = match fact {
         Fact::NotAsked => return AvailabilityAnswer::NotAsked,
-        Fact::Held { row, source, stale } => (row, *source, *stale),
+        Fact::Held { row, observed, source, stale } => (row, *observed, *source, *stale),
         // The price exists but its stock does not: the ERP contradicts itself.
         Fact::No(..) => return AvailabilityAnswer::Unavailable { reason: "erp_error" },
         Fact::Waiting { .. } => return AvailabilityAnswer::Unavailable { reason: super::lookup::PENDING },
         Fact::Failed(reason) => return AvailabilityAnswer::Unavailable { reason },
     };
-    let held = Held { observed: row.observed(), stamp: row.stamp(), ends: None };
+    let held = Held { observed, stamp: row.stamp(), ends: None };
     let freshness = common.stocks.describe(&held, source, stale);
     if !row.is_tracked() {
         return AvailabilityAnswer::Untracked { freshness };

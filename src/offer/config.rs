@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::cache::negatives::No;
 use crate::domain::{Purpose, Quantity};
 
 /// The ages one fact may have.
@@ -22,16 +23,59 @@ pub struct Patience {
     pub stock: Ages,
 }
 
+/// How long each kind of "no" is believed; never longer than the reader's own max age.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoAges {
+    /// Default 60 s.
+    pub unknown_sku: Duration,
+    /// No price, or one of zero where that means the same. Default 60 s.
+    pub no_price: Duration,
+    /// Default 60 s.
+    pub not_for_sale: Duration,
+    /// Default 60 s.
+    pub unknown_unit: Duration,
+    /// Default 30 s.
+    pub unknown_customer: Duration,
+}
+
+impl NoAges {
+    pub fn of(&self, no: &No) -> Duration {
+        match no {
+            No::UnknownSku => self.unknown_sku,
+            No::OnRequest(_) => self.no_price,
+            No::NotForSale(_) => self.not_for_sale,
+            No::UnknownUnit => self.unknown_unit,
+            No::UnknownCustomer => self.unknown_customer,
+            No::NotShared => NOT_SHARED_MAX_AGE,
+        }
+    }
+}
+
+/// How long a line is asked by name because the list's answer was somebody's own. It costs nothing to believe it: what is
+/// asked by name is right for whoever is named.
+const NOT_SHARED_MAX_AGE: Duration = Duration::from_secs(HOUR);
+
+impl Default for NoAges {
+    fn default() -> Self {
+        let minute = Duration::from_secs(MINUTE);
+        Self {
+            unknown_sku: minute,
+            no_price: minute,
+            not_for_sale: minute,
+            unknown_unit: minute,
+            unknown_customer: Duration::from_secs(30),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferConfig {
     /// By purpose, in the order of [`Purpose::ALL`].
     pub patience: [Patience; Purpose::ALL.len()],
     /// For customers' facts (price list, currency, blocked).
     pub customers: Ages,
-    /// How long "unknown SKU", "no price" and "not for sale" are believed. Default 60 s.
-    pub no_max_age: Duration,
-    /// How long "unknown customer" is believed. Default 30 s.
-    pub unknown_customer_max_age: Duration,
+    /// How long each "no" is believed.
+    pub no: NoAges,
     /// Stock up to this, in base units, is LOW. Default 5.
     pub low_stock: Quantity,
 }
@@ -78,8 +122,7 @@ impl Default for OfferConfig {
         Self {
             patience: Purpose::ALL.map(of),
             customers: ages(10 * MINUTE, 10 * MINUTE, 72 * HOUR),
-            no_max_age: Duration::from_secs(60),
-            unknown_customer_max_age: Duration::from_secs(30),
+            no: NoAges::default(),
             low_stock: "5".parse().expect("a decimal"),
         }
     }

@@ -3,20 +3,19 @@
 //! Everything the call brought is remembered, whether or not somebody still waits for it, stamped with the moment before
 //! it left; whether a row counts is decided by each reader.
 
+use std::borrow::Borrow as _;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jiff::civil::Date;
-
 use super::calendar::Calendar;
 use super::party::{KnownParty, Parties};
-use super::query::OfferQuery;
-use crate::cache::key::{BookScope, write_row_key};
+use super::sharing::{Asker, Filed, filed};
+use crate::cache::key::write_row_key;
 use crate::cache::negatives::No;
 use crate::cache::stock_row::StockShapes;
 use crate::cache::{BookKey, Epochs, Memory, Negative, Negatives, PriceRow, StockRow};
 use crate::clock::{Reading, Stamp};
-use crate::domain::{CompanyId, ContractId, Currency, CustomerFacts, CustomerId, ShipToId, Sku};
+use crate::domain::{CustomerFacts, CustomerId, PriceListId, Sku};
 use crate::erp::connector::{
     AskedLine, Call, Capabilities, Header, PriceRow as ErpPriceRow, Reply, Said, StockRow as ErpStockRow,
 };
@@ -40,45 +39,25 @@ pub enum Outcome {
     Price(PriceRow),
     Stock(StockRow),
     No(Arc<Negative>),
+    /// The list's answer was somebody's own price. The line is to be asked by name.
+    NotShared,
     Failed(&'static str),
 }
 
 impl Knowledge {
-    /// What the key of the book is made of that a request reads.
-    pub fn scope_of<'a>(&self, query: &'a OfferQuery, currency: Currency, price_date: Date) -> BookScope<'a> {
-        let OfferQuery { customer, company, ship_to, contract, .. } = query;
-        self.scope(customer.as_ref(), company.as_ref(), ship_to.as_ref(), contract.as_ref(), currency, price_date)
-    }
-
-    /// The same for the book an ERP answer is filed in.
-    pub fn scope_of_header<'a>(&self, header: &'a Header) -> BookScope<'a> {
-        let Header { customer, company, ship_to, contract, currency, price_date, .. } = header;
-        self.scope(customer.as_ref(), company.as_ref(), ship_to.as_ref(), contract.as_ref(), *currency, *price_date)
-    }
-
-    /// Fields this ERP does not care about are left out.
-    fn scope<'a>(
-        &self,
-        customer: Option<&'a CustomerId>,
-        company: Option<&'a CompanyId>,
-        ship_to: Option<&'a ShipToId>,
-        contract: Option<&'a ContractId>,
-        currency: Currency,
-        price_date: Date,
-    ) -> BookScope<'a> {
-        let matters = &self.capabilities;
-        BookScope {
-            customer: customer.map(CustomerId::as_str),
-            company: company.filter(|_| matters.company_matters).map(CompanyId::as_str),
-            ship_to: ship_to.filter(|_| matters.ship_to_matters).map(ShipToId::as_str),
-            contract: contract.filter(|_| matters.contract_matters).map(ContractId::as_str),
-            currency,
-            price_date,
+    /// The book an ERP answer is filed in: the list's, or that of the party who was asked for.
+    fn book_of(&self, header: &Header, list: Option<&PriceListId>) -> BookKey {
+        let asker = Asker::of_header(header, &self.capabilities);
+        let (currency, date, dated) = (header.currency, header.price_date, self.capabilities.dated);
+        match list {
+            Some(list) => asker.list_book(list, currency, date, dated),
+            None => asker.own_book(currency, date, dated),
         }
+        .key()
     }
 }
 
-/// Keys of remembered "no"s. Books' keys begin with a length of at most 64, so these cannot be mistaken for them.
+/// Keys of remembered "no"s. Books' keys begin with the small number of their scope, so these cannot be mistaken for them.
 pub mod no_key {
     const STOCK: u8 = 255;
     const CUSTOMER: u8 = 254;
@@ -107,6 +86,7 @@ pub struct OfferLanding {
     pub knowledge: Arc<Knowledge>,
     disbelieved: metrics::Counter,
     foreign: metrics::Counter,
+    conflicts: metrics::Counter,
 }
 
 impl OfferLanding {
@@ -116,8 +96,13 @@ impl OfferLanding {
             "comptoir_erp_foreign_rows_total",
             "Rows of ERP answers that answered nothing asked"
         );
+        metrics::describe_counter!(
+            "comptoir_erp_scope_conflicts_total",
+            "Lines asked for a list and answered with somebody's own price"
+        );
         Self {
             knowledge,
+            conflicts: metrics::counter!("comptoir_erp_scope_conflicts_total"),
             disbelieved: metrics::counter!("comptoir_erp_disbelieved_lines_total"),
             foreign: metrics::counter!("comptoir_erp_foreign_rows_total"),
         }
@@ -159,38 +144,74 @@ impl OfferLanding {
         start: Reading,
     ) -> Vec<Outcome> {
         let knowledge = &*self.knowledge;
-        // A price asked with the customer's facts is no newer than they are.
-        let observed = if knowledge.capabilities.priced_by_facts { start.older(header.facts.observed) } else { start };
+        // A price asked with the customer's facts is no newer than they are. A list's facts are its name: the reader's own
+        // count when it is read.
+        let by_facts = knowledge.capabilities.priced_by_facts && header.for_list.is_none();
+        let observed = if by_facts { start.older(header.facts.observed) } else { start };
         let matched = matching::match_prices(lines, header.currency, rows, knowledge.capabilities.absent_line);
         self.foreign.increment(matched.foreign_rows as u64);
-        let book_key: BookKey = knowledge.scope_of_header(header).key();
+        let list = header.for_list.as_ref();
+        // Whom the question was for; what a row says of a list may file that row elsewhere.
+        let book_key = knowledge.book_of(header, list);
+        let shared_key = match (list, &header.facts.facts.price_list) {
+            (None, Some(list)) if knowledge.capabilities.shares_by_list.is_some() => {
+                Some(knowledge.book_of(header, Some(list)))
+            }
+            _ => None,
+        };
         let mut row_key = Vec::new();
         let mut key = Vec::new();
-        let mut rows = Vec::with_capacity(lines.len());
+        let (mut rows, mut shared) = (Vec::with_capacity(lines.len()), Vec::new());
         let outcomes = lines
             .iter()
             .zip(matched.lines)
             .map(|(line, said)| {
                 write_row_key(&mut row_key, line.sku.as_str(), line.unit.as_ref().map(|u| u.as_str()), line.quantity);
                 let no = match said {
-                    Said::Told(told) => {
-                        let ends = told.valid_until.and_then(|day| knowledge.calendar.end_of(day));
-                        let row = PriceRow::new(&row_key, &told, ends, stamp, observed, &knowledge.memory.price_shapes);
-                        rows.push(row.clone());
-                        return Outcome::Price(row);
-                    }
+                    Said::Told(told) => match filed(header, told.scope.as_ref(), &knowledge.capabilities) {
+                        Filed::Conflict => {
+                            self.conflict(line, list);
+                            No::NotShared
+                        }
+                        filed => {
+                            let ends = told.valid_until.and_then(|day| knowledge.calendar.end_of(day));
+                            let shapes = &knowledge.memory.price_shapes;
+                            let row = PriceRow::new(&row_key, &told, ends, stamp, observed, shapes);
+                            let of_list = filed == Filed::List && shared_key.is_some();
+                            if of_list { &mut shared } else { &mut rows }.push(row.clone());
+                            return Outcome::Price(row);
+                        }
+                    },
                     Said::Failed(why) => return self.disbelieve(line.sku.as_str(), &why),
                     Said::UnknownSku => No::UnknownSku,
                     Said::OnRequest(reason) => No::OnRequest(reason),
                     Said::NotForSale(reason) => No::NotForSale(reason),
                     Said::UnknownUnit => No::UnknownUnit,
                 };
-                no_key::price(&mut key, std::borrow::Borrow::<[u8]>::borrow(&book_key), &row_key);
-                self.no(&key, no, stamp, observed)
+                no_key::price(&mut key, book_key.borrow(), &row_key);
+                match no {
+                    No::NotShared => {
+                        self.no(&key, no, stamp, observed);
+                        Outcome::NotShared
+                    }
+                    no => self.no(&key, no, stamp, observed),
+                }
             })
             .collect();
         knowledge.memory.insert_prices(&book_key, rows);
+        if let (Some(shared_key), false) = (shared_key, shared.is_empty()) {
+            // What the party's own book has of these rows is not their own any more.
+            knowledge.memory.replace_prices(&book_key, shared.iter().cloned());
+            knowledge.memory.insert_prices(&shared_key, shared);
+        }
         outcomes
+    }
+
+    /// The span around a landing names the request.
+    fn conflict(&self, line: &AskedLine, list: Option<&PriceListId>) {
+        self.conflicts.increment(1);
+        let list = list.map_or("", PriceListId::as_str);
+        tracing::warn!(sku = line.sku.as_str(), list, "asked for a list, the ERP answered with somebody's own price");
     }
 
     fn land_stock(

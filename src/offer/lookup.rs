@@ -3,16 +3,15 @@
 use std::sync::Arc;
 
 use super::answer::Source;
-use super::freshness::{Decision, Held, Limits, WhyGone};
-use super::landing::{Knowledge, Outcome, no_key};
-use super::query::{LineQuery, OfferQuery};
-use crate::cache::key::write_row_key;
-use crate::cache::negatives::No;
-use crate::cache::{Book, Negative, PriceRow, StockRow};
-use crate::clock::{Reading, Stamp};
-use crate::domain::{Sku, Unit};
-use crate::erp::connector::{AskedLine, Header};
-use crate::erp::dispatch::{Ask, Need, StockAsk, Want};
+use super::freshness::{Limits, WhyGone};
+use super::landing::{Knowledge, Outcome};
+use super::query::OfferQuery;
+use super::reader::{Reader, price_ask};
+use crate::cache::{Negative, PriceRow, StockRow};
+use crate::clock::Reading;
+use crate::erp::connector::Header;
+use crate::erp::dispatch::{Ask, Demand, Need, Want};
+use crate::mutants::mutant;
 
 /// One fact of one line.
 #[derive(Clone, Debug)]
@@ -20,6 +19,8 @@ pub enum Fact<R> {
     NotAsked,
     Held {
         row: R,
+        /// How old the figure is for this reader: of a price that a list shares, the reader's own facts are a part.
+        observed: Reading,
         source: Source,
         /// Why it is served although it is not fresh.
         stale: Option<&'static str>,
@@ -27,11 +28,28 @@ pub enum Fact<R> {
     No(Arc<Negative>, Source),
     /// Asked; this is what is left if nothing comes.
     Waiting {
-        fallback: Option<R>,
+        fallback: Option<Fallback<R>>,
         gone: Option<WhyGone>,
     },
     Failed(&'static str),
 }
+
+/// What may be served, marked stale, if the ERP cannot be asked in time.
+#[derive(Clone, Debug)]
+pub struct Fallback<R> {
+    pub row: R,
+    pub observed: Reading,
+    pub source: Source,
+    /// It is of a day that is over.
+    pub day_over: bool,
+}
+
+/// The reason of what is missing only because the caller's time is up.
+pub const PENDING: &str = "pending";
+/// The reason of a price of a day that is over.
+pub const DAY_CHANGED: &str = "day_changed";
+/// The reason of a price whose told end has passed.
+const VALIDITY_ENDED: &str = "validity_ended";
 
 impl<R: Clone> Fact<R> {
     pub fn is_waiting(&self) -> bool {
@@ -42,10 +60,24 @@ impl<R: Clone> Fact<R> {
     fn give_up(&mut self, reason: &'static str) {
         if let Fact::Waiting { fallback, gone } = self {
             *self = match (fallback.take(), gone) {
-                (Some(row), _) => Fact::Held { row, source: Source::Memory, stale: Some(reason) },
+                (Some(Fallback { row, observed, source, day_over }), _) => {
+                    Fact::Held { row, observed, source, stale: Some(if day_over { DAY_CHANGED } else { reason }) }
+                }
                 (None, Some(WhyGone::Invalidated)) => Fact::Failed("invalidated"),
                 (None, _) => Fact::Failed(reason),
             };
+        }
+    }
+}
+
+impl Fact<PriceRow> {
+    /// Nothing that was told to end is answered from its end on, however it came to be held.
+    fn end(&mut self, now: Reading) {
+        if let Fact::Held { row, .. } = self
+            && row.shape().ends.is_some_and(|end| now.wall >= end)
+            && !mutant!(EndWhileWaiting)
+        {
+            *self = Fact::Failed(VALIDITY_ENDED);
         }
     }
 }
@@ -60,8 +92,10 @@ pub struct Line {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     Price,
+    /// A price asked for a list: the reader's own facts are part of its age.
+    ListPrice,
     Stock,
 }
 
@@ -70,32 +104,30 @@ pub struct Lookup {
     pub lines: Vec<Line>,
     pub prices: Limits,
     pub stocks: Limits,
+    /// How old the party's facts are, where a price of this page is shared by list.
+    facts_observed: Reading,
     /// Asks and, in the same order, the line and fact each is for.
     wants: Vec<Want>,
     targets: Vec<(usize, Kind)>,
+    /// Lines whose price is to be asked by name, and the header to ask with.
+    by_name: Vec<usize>,
+    header: Option<Arc<Header>>,
 }
-
-/// The reason of what is missing only because the caller's time is up.
-pub const PENDING: &str = "pending";
 
 impl Lookup {
     /// Reads memory for every line and notes what must be asked.
-    pub fn new(
-        query: &OfferQuery,
-        header: &HeaderSource<'_>,
-        knowledge: &Knowledge,
-        limits: (Limits, Limits),
-        no_max_age: std::time::Duration,
-    ) -> Self {
+    pub fn new(query: &OfferQuery, mut reader: Reader<'_>, limits: (Limits, Limits), facts_observed: Reading) -> Self {
         let (prices, stocks) = limits;
         let mut lookup = Self {
             lines: Vec::with_capacity(query.lines.len()),
             prices,
             stocks,
+            facts_observed,
             wants: Vec::new(),
             targets: Vec::new(),
+            by_name: Vec::new(),
+            header: None,
         };
-        let mut reader = Reader::new(query, header, knowledge, no_max_age);
         for (index, line) in query.lines.iter().enumerate() {
             let found = if line.fault.is_some() {
                 Line { price: Fact::NotAsked, stock: Fact::NotAsked, units: None }
@@ -103,6 +135,10 @@ impl Lookup {
                 reader.read(index, line, &mut lookup)
             };
             lookup.lines.push(found);
+        }
+        // Whatever is asked for a list may have to be asked by name.
+        if lookup.targets.iter().any(|(_, kind)| *kind == Kind::ListPrice) {
+            lookup.header = Some(reader.header_by_name());
         }
         lookup
     }
@@ -112,233 +148,68 @@ impl Lookup {
         std::mem::take(&mut self.wants)
     }
 
-    fn want(&mut self, want: Want, line: usize, kind: Kind) {
-        self.wants.push(want);
+    pub(super) fn want(&mut self, ask: Ask, demand: Demand, need: Need, (line, kind): (usize, Kind), with_price: bool) {
+        self.wants.push(Want { ask, demand, need, with_price });
         self.targets.push((line, kind));
     }
 
-    /// Puts arrived outcomes in their lines and says which lines they were.
-    pub fn arrive(&mut self, arrived: Vec<(usize, Outcome)>, arrival: Reading) -> Vec<usize> {
-        let mut touched = Vec::with_capacity(arrived.len());
+    /// Whether the last want is for this line's price.
+    pub(super) fn asks_price_of(&self, line: usize) -> bool {
+        self.targets.last().is_some_and(|(last, kind)| *last == line && *kind != Kind::Stock)
+    }
+
+    /// Puts arrived outcomes in their lines.
+    pub fn arrive(&mut self, arrived: Vec<(usize, Outcome)>, now: Reading) {
         for (place, outcome) in arrived {
             let Some(&(index, kind)) = self.targets.get(place) else { continue };
             let line = &mut self.lines[index];
             match (kind, outcome) {
-                (Kind::Price, Outcome::Price(row)) => {
-                    let ended = row.shape().ends.is_some_and(|end| arrival.wall >= end);
-                    line.price = if ended {
-                        Fact::Failed("validity_ended")
-                    } else {
-                        Fact::Held { row, source: Source::Erp, stale: None }
+                (Kind::Price | Kind::ListPrice, Outcome::Price(row)) => {
+                    let observed = match kind {
+                        Kind::ListPrice if !mutant!(FactsHaveNoAge) => row.observed().older(self.facts_observed),
+                        _ => row.observed(),
                     };
+                    line.price = Fact::Held { row, observed, source: Source::Erp, stale: None };
                 }
                 (Kind::Stock, Outcome::Stock(row)) => {
-                    line.stock = Fact::Held { row, source: Source::Erp, stale: None };
+                    line.stock = Fact::Held { observed: row.observed(), row, source: Source::Erp, stale: None };
                 }
-                (Kind::Price, Outcome::No(no)) => line.price = Fact::No(no, Source::Erp),
+                (Kind::ListPrice, Outcome::NotShared) => self.by_name.push(index),
+                (Kind::Price | Kind::ListPrice, Outcome::No(no)) => line.price = Fact::No(no, Source::Erp),
                 (Kind::Stock, Outcome::No(no)) => line.stock = Fact::No(no, Source::Erp),
-                (Kind::Price, Outcome::Failed(reason)) => line.price.give_up(reason),
+                (Kind::Price | Kind::ListPrice, Outcome::Failed(reason)) => line.price.give_up(reason),
                 (Kind::Stock, Outcome::Failed(reason)) => line.stock.give_up(reason),
                 (kind, other) => {
                     debug_assert!(false, "{kind:?} was answered with {other:?}");
                 }
             }
-            touched.push(index);
         }
-        touched
+        self.end(now);
+    }
+
+    /// What has to be asked again, by name: a question that named nobody was answered with somebody's own price, and who
+    /// that is cannot be known. To be called when everything asked has arrived; places count anew.
+    pub fn ask_by_name(&mut self, query: &OfferQuery, knowledge: &Knowledge) -> Vec<Want> {
+        let Some(header) = self.header.take().filter(|_| !self.by_name.is_empty()) else { return Vec::new() };
+        self.targets.clear();
+        for index in std::mem::take(&mut self.by_name) {
+            let ask = price_ask(&query.lines[index], header.clone(), &knowledge.capabilities);
+            let demand = self.prices.demand(query.arrival.mono, knowledge.epochs.stamp());
+            self.want(ask, demand, Need::Awaited, (index, Kind::Price), false);
+        }
+        self.take_wants()
     }
 
     /// The caller's time is up: what still waits is answered with what is left of it.
-    pub fn give_up(&mut self, reason: &'static str) {
+    pub fn give_up(&mut self, reason: &'static str, now: Reading) {
         for line in &mut self.lines {
             line.price.give_up(reason);
             line.stock.give_up(reason);
         }
-    }
-}
-
-/// The header of the page's ERP questions, made only if there is a question.
-pub struct HeaderSource<'a> {
-    pub make: &'a dyn Fn() -> Arc<Header>,
-    pub book_key: &'a [u8],
-    pub price_list: Option<&'a str>,
-}
-
-/// Reads one page's lines out of memory.
-struct Reader<'a> {
-    query: &'a OfferQuery,
-    header: &'a HeaderSource<'a>,
-    made: Option<Arc<Header>>,
-    knowledge: &'a Knowledge,
-    book: Option<Arc<Book<PriceRow>>>,
-    party: crate::cache::epochs::PartyWords<'a>,
-    /// A figure with this stamp is newer than every invalidation.
-    newest: Stamp,
-    no_max_age: std::time::Duration,
-    row_key: Vec<u8>,
-    no_key: Vec<u8>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(
-        query: &'a OfferQuery,
-        header: &'a HeaderSource<'a>,
-        knowledge: &'a Knowledge,
-        no_max_age: std::time::Duration,
-    ) -> Self {
-        // Read after the request arrived: an invalidation that returned before that is in it.
-        let newest = knowledge.epochs.stamp();
-        let customer = query.customer.as_ref().map(|id| id.as_str());
-        Self {
-            query,
-            header,
-            made: None,
-            knowledge,
-            book: knowledge.memory.book(header.book_key),
-            party: knowledge.epochs.party(customer, header.price_list),
-            newest,
-            no_max_age,
-            row_key: Vec::new(),
-            no_key: Vec::new(),
-        }
+        self.end(now);
     }
 
-    fn read(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Line {
-        let price = if self.query.parts.price { self.price(index, line, lookup) } else { Fact::NotAsked };
-        let whole_line_no = matches!(&price, Fact::No(no, _) if !matches!(no.no, No::OnRequest(_)));
-        let stock = if self.query.parts.availability && !whole_line_no {
-            self.stock(index, line, lookup)
-        } else {
-            Fact::NotAsked
-        };
-        let units = if self.query.parts.price { None } else { self.held_price(line) };
-        Line { price, stock, units }
+    fn end(&mut self, now: Reading) {
+        self.lines.iter_mut().for_each(|line| line.price.end(now));
     }
-
-    fn held_price(&mut self, line: &LineQuery) -> Option<PriceRow> {
-        let book = self.book.as_ref()?;
-        let capabilities = &self.knowledge.capabilities;
-        if capabilities.breaks && !capabilities.unit_matters {
-            return book.get(line.sku.as_bytes());
-        }
-        self.write_row_key(line);
-        self.book.as_ref()?.get(&self.row_key)
-    }
-
-    fn write_row_key(&mut self, line: &LineQuery) {
-        let capabilities = &self.knowledge.capabilities;
-        let unit = line.unit.as_deref().filter(|_| capabilities.unit_matters);
-        let quantity = (!capabilities.breaks).then_some(line.amount.0);
-        write_row_key(&mut self.row_key, &line.sku, unit, quantity);
-    }
-
-    fn price(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Fact<PriceRow> {
-        let arrival = self.query.arrival;
-        let limits = lookup.prices;
-        let mut fallback = None;
-        let mut gone = None;
-        let mut need = Need::Awaited;
-        let mut fact = None;
-        // What the question must be newer than: only looked up when something is asked or an old row is found.
-        let epochs = &self.knowledge.epochs;
-        if let Some(row) = self.held_price(line) {
-            let needed =
-                if row.stamp() >= self.newest { Stamp(0) } else { epochs.needed_for_price(&self.party, &line.sku) };
-            let held = Held { observed: row.observed(), stamp: row.stamp(), ends: row.shape().ends };
-            match limits.decide(&held, needed, arrival) {
-                Decision::Fresh => return Fact::Held { row, source: Source::Memory, stale: None },
-                Decision::ServeAndRefresh => {
-                    need = Need::Refresh;
-                    fact = Some(Fact::Held { row, source: Source::Memory, stale: Some(PENDING) });
-                }
-                Decision::FetchOrServe => fallback = Some(row),
-                Decision::Fetch(why) => gone = Some(why),
-            }
-        }
-        let needed = epochs.needed_for_price(&self.party, &line.sku);
-        if fact.is_none() {
-            self.write_row_key(line);
-            no_key::price(&mut self.no_key, self.header.book_key, &self.row_key);
-            if let Some(no) = self.remembered_no(needed, limits) {
-                return Fact::No(no, Source::Memory);
-            }
-        }
-        let ask = self.price_ask(line);
-        let demand = limits.demand(arrival.mono, needed);
-        lookup.want(Want { ask, demand, need, with_price: false }, index, Kind::Price);
-        fact.unwrap_or(Fact::Waiting { fallback, gone })
-    }
-
-    fn stock(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Fact<StockRow> {
-        let capabilities = &self.knowledge.capabilities;
-        if !capabilities.stock && !capabilities.offers {
-            return Fact::Failed("stock_not_told");
-        }
-        let arrival = self.query.arrival;
-        let limits = lookup.stocks;
-        let epochs = &self.knowledge.epochs;
-        let mut fallback = None;
-        let mut gone = None;
-        let mut need = Need::Awaited;
-        let mut fact = None;
-        if let Some(row) = self.knowledge.memory.stock.get(line.sku.as_bytes()) {
-            let needed = if row.stamp() >= self.newest { Stamp(0) } else { epochs.needed_for_stock(&line.sku) };
-            let held = Held { observed: row.observed(), stamp: row.stamp(), ends: None };
-            match limits.decide(&held, needed, arrival) {
-                Decision::Fresh => return Fact::Held { row, source: Source::Memory, stale: None },
-                Decision::ServeAndRefresh => {
-                    need = Need::Refresh;
-                    fact = Some(Fact::Held { row, source: Source::Memory, stale: Some(PENDING) });
-                }
-                Decision::FetchOrServe => fallback = Some(row),
-                Decision::Fetch(why) => gone = Some(why),
-            }
-        }
-        let needed = epochs.needed_for_stock(&line.sku);
-        if fact.is_none() {
-            no_key::stock(&mut self.no_key, &line.sku);
-            if let Some(no) = self.remembered_no(needed, limits) {
-                return Fact::No(no, Source::Memory);
-            }
-        }
-        let demand = limits.demand(arrival.mono, needed);
-        if !capabilities.stock {
-            // This ERP tells stock only together with prices.
-            let ask = self.price_ask(line);
-            lookup.want(Want { ask, demand, need: Need::Refresh, with_price: false }, index, Kind::Price);
-        }
-        let ask = Ask::Stock(StockAsk { sku: known_sku(line), header: self.header() });
-        let with_price = lookup.targets.last() == Some(&(index, Kind::Price));
-        lookup.want(Want { ask, demand, need, with_price }, index, Kind::Stock);
-        fact.unwrap_or(Fact::Waiting { fallback, gone })
-    }
-
-    fn remembered_no(&self, needed: Stamp, limits: Limits) -> Option<Arc<Negative>> {
-        let no = self.knowledge.negatives.get(&self.no_key)?;
-        let max_age = self.no_max_age.min(limits.max_age);
-        let fresh = no.observed.mono >= self.query.arrival.mono.minus(max_age);
-        (no.stamp >= needed && fresh).then_some(no)
-    }
-
-    fn price_ask(&mut self, line: &LineQuery) -> Ask {
-        let capabilities = &self.knowledge.capabilities;
-        let asked = AskedLine {
-            sku: known_sku(line),
-            unit: line
-                .unit
-                .as_deref()
-                .filter(|_| capabilities.unit_matters)
-                .map(|unit| Unit::new(unit).expect("checked with the line")),
-            quantity: (!capabilities.breaks).then_some(line.amount.0),
-        };
-        Ask::Price(self.header(), asked)
-    }
-
-    fn header(&mut self) -> Arc<Header> {
-        self.made.get_or_insert_with(|| (self.header.make)()).clone()
-    }
-}
-
-fn known_sku(line: &LineQuery) -> Sku {
-    Sku::new(&line.sku).expect("checked with the line")
 }

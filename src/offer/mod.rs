@@ -1,8 +1,8 @@
 //! Answers "what does this party pay, and is it there?".
 //!
 //! Owns: the question as the gateway understands it ([`query`]), the whole read path ([`service`]), the decision what may be
-//! served ([`freshness`]), who the party is ([`party`]), what a landed ERP call means for the cache ([`landing`]) and the
-//! answer ([`answer`]). Never knows a wire: requests come checked, answers leave as text slices to be encoded.
+//! served ([`freshness`]), who the party is ([`party`]), who shares a price with whom ([`sharing`]),
+//! what a landed ERP call means for the cache ([`landing`]) and the answer ([`answer`]). Never knows a wire: requests come checked, answers leave as text slices to be encoded.
 
 pub mod answer;
 pub mod assemble;
@@ -15,14 +15,16 @@ pub mod lookup;
 pub mod metrics;
 pub mod party;
 pub mod query;
+pub mod reader;
 pub mod service;
+pub mod sharing;
 
 pub use answer::{
     AvailabilityAnswer, Band, Freshness, LineAnswer, LineStatus, OfferAnswer, PartyAnswer, PolicyAnswer, PriceAnswer,
     Source,
 };
 pub use calendar::Calendar;
-pub use config::OfferConfig;
+pub use config::{NoAges, OfferConfig};
 pub use error::OfferError;
 pub use query::{LineFault, LineQuery, OfferQuery, Parts};
 pub use service::{OfferService, StreamItem};

@@ -1,6 +1,7 @@
 //! The whole read path: who is it, what do we hold, what must be asked, wait, answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use tokio::sync::{Semaphore, mpsc};
@@ -10,17 +11,18 @@ use super::assemble::{Common, assemble};
 use super::calendar::Calendar;
 use super::config::OfferConfig;
 use super::error::OfferError;
-use super::freshness::{Decision, Held, Limits};
+use super::freshness::{Decision, Held, Limits, Moment, spread};
 use super::landing::{Knowledge, OfferLanding, Outcome, no_key};
-use super::lookup::{HeaderSource, Lookup, PENDING};
+use super::lookup::{Lookup, PENDING};
 use super::metrics::{Metrics, Totals};
 use super::party::{KnownParty, Parties};
 use super::query::OfferQuery;
+use super::reader::{self, Reader};
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
 use crate::clock::{Clock, Stamp, Timestamp};
 use crate::domain::{Currency, Purpose};
-use crate::erp::connector::{Capabilities, Connector, Header};
-use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Need, Page, PageAsk, Want};
+use crate::erp::connector::Connector;
+use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Maintenance, Need, Page, PageAsk, Want};
 
 /// Customers whose facts are remembered at the same time.
 const CUSTOMERS_MAX: u64 = 200_000;
@@ -30,6 +32,8 @@ pub struct OfferService {
     knowledge: Arc<Knowledge>,
     dispatcher: Arc<Dispatcher<OfferLanding>>,
     config: OfferConfig,
+    /// When the ERP cannot be asked by plan.
+    maintenance: Maintenance,
     clock: Clock,
     metrics: Metrics,
     /// One permit for each page that is asked for on behalf of a caller who has been answered.
@@ -71,6 +75,7 @@ struct PageUnderWay {
     progress: Progress,
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one a page, and a box would be an allocation a page")]
 enum Progress {
     /// Every line has the same answer.
     Whole(LineStatus, &'static str),
@@ -95,11 +100,13 @@ impl OfferService {
             capabilities: connector.capabilities().clone(),
         });
         let landing = OfferLanding::new(knowledge.clone());
+        let maintenance = budget.maintenance.clone();
         let dispatcher = Dispatcher::new(connector, landing, budget, clock);
         Arc::new(Self {
             knowledge,
             dispatcher,
             config,
+            maintenance,
             clock,
             metrics: Metrics::new(),
             follow_ups: Arc::new(Semaphore::new(FOLLOW_UPS_MAX)),
@@ -129,10 +136,18 @@ impl OfferService {
     pub async fn answer(self: &Arc<Self>, query: OfferQuery) -> Result<OfferAnswer, OfferError> {
         let mut page = self.begin(query, false).await?;
         self.follow_up(&page);
+        let mut answered_at = self.clock.read();
         if let Progress::Lines(lookup, Some(asked)) = &mut page.progress {
             asked.wait(&self.clock, page.query.deadline).await;
-            lookup.arrive(asked.take(), page.query.arrival);
-            lookup.give_up(PENDING);
+            lookup.arrive(asked.take(), self.clock.read());
+            let by_name = lookup.ask_by_name(&page.query, &self.knowledge);
+            if !by_name.is_empty() {
+                let asked = self.dispatcher.ask(page_ask(&page.query, by_name, false));
+                asked.wait(&self.clock, page.query.deadline).await;
+                lookup.arrive(asked.take(), self.clock.read());
+            }
+            answered_at = self.clock.read();
+            lookup.give_up(PENDING, answered_at);
         }
         let lines = match &page.progress {
             Progress::Whole(status, reason) => vec![LineAnswer::whole(*status, reason); page.query.lines.len()],
@@ -146,7 +161,7 @@ impl OfferService {
         Ok(OfferAnswer {
             policy: page.limits.0.answer(),
             party: page.party,
-            answered_at: self.clock.read().wall,
+            answered_at: answered_at.wall,
             lines,
             query: page.query,
         })
@@ -173,9 +188,16 @@ impl OfferService {
             }
             let Progress::Lines(lookup, Some(asked)) = &mut page.progress else { break };
             let in_time = asked.wait_for_some(&self.clock, page.query.deadline).await;
-            lookup.arrive(asked.take(), page.query.arrival);
+            let now = self.clock.read();
+            lookup.arrive(asked.take(), now);
+            if asked.is_complete() {
+                let by_name = lookup.ask_by_name(&page.query, &self.knowledge);
+                if !by_name.is_empty() {
+                    *asked = self.dispatcher.ask(page_ask(&page.query, by_name, true));
+                }
+            }
             if !in_time {
-                lookup.give_up(PENDING);
+                lookup.give_up(PENDING, now);
             }
         }
         self.metrics.page();
@@ -253,17 +275,23 @@ impl OfferService {
         if party.known.facts.blocked && query.purpose == Purpose::Checkout {
             return Ok(page(answer, Progress::Whole(LineStatus::NotForSale, "customer_blocked")));
         }
-        let make_header = || Arc::new(header(&query, &party, price_date, &knowledge.capabilities));
-        let book_key = self.book_key(&query, &party, price_date);
-        let source = HeaderSource {
-            make: &make_header,
-            book_key: &book_key,
-            price_list: party.known.facts.price_list.as_ref().map(|list| list.as_str()),
-        };
-        let mut lookup = Lookup::new(&query, &source, knowledge, limits, self.config.no_max_age);
+        let reader = Reader::new(reader::Page {
+            query: &query,
+            party: &party.known,
+            currency: party.currency,
+            price_date,
+            knowledge,
+            moment: self.moment(&query),
+            no: self.config.no,
+        });
+        let mut lookup = Lookup::new(&query, reader, limits, party.known.observed);
         let wants = lookup.take_wants();
         let asked = (!wants.is_empty()).then(|| self.dispatcher.ask(page_ask(&query, wants, streaming)));
         Ok(page(answer, Progress::Lines(lookup, asked)))
+    }
+
+    fn moment(&self, query: &OfferQuery) -> Moment<'_> {
+        Moment { arrival: query.arrival, maintenance: &self.maintenance }
     }
 
     fn common<'a>(&self, page: &'a PageUnderWay, lookup: &Lookup) -> Common<'a> {
@@ -273,15 +301,8 @@ impl OfferService {
             stocks: lookup.stocks,
             today: page.today,
             low_stock: self.config.low_stock,
-            no_max_age: self.config.no_max_age,
+            no: self.config.no,
         }
-    }
-
-    /// The key of the book the page reads, without making a header.
-    fn book_key(&self, query: &OfferQuery, party: &Party, price_date: Date) -> Vec<u8> {
-        let mut key = Vec::with_capacity(128);
-        self.knowledge.scope_of(query, party.currency, price_date).write(&mut key);
-        key
     }
 
     /// Who the party is. What the ERP says of the customer is remembered, with patience of its own.
@@ -298,21 +319,42 @@ impl OfferService {
         let needed = knowledge.epochs.needed_for_facts(customer.map(|id| id.as_str()));
         // Where prices are asked with the facts, a price is no newer than they are.
         let limits = {
-            let max_age = capabilities.priced_by_facts.then_some(prices.max_age);
             let mut own = self.config.customers;
-            if max_age.is_some_and(|wish| wish < own.max_age) {
-                own.stale_while_revalidate = std::time::Duration::ZERO;
+            if capabilities.priced_by_facts {
+                if prices.max_age < own.max_age {
+                    own.stale_while_revalidate = Duration::ZERO;
+                }
+                own.max_age = own.max_age.min(prices.max_age);
+            } else if capabilities.shares_by_list.is_some() {
+                // A price that a list shares is no newer than the knowledge whose list it is, and each reader decides by
+                // the older of both. So facts are asked again when the purpose's prices would be; a reader who wants
+                // something younger than that is asked for by name.
+                let policy = self.config.patience(query.purpose).price;
+                if !policy.max_age.is_zero() {
+                    own.max_age = own.max_age.min(policy.max_age);
+                    own.stale_while_revalidate = own.stale_while_revalidate.min(policy.stale_while_revalidate);
+                }
             }
-            own.max_age = max_age.map_or(own.max_age, |wish| wish.min(own.max_age));
             Limits::new(&own, None, query.stale_if_error.filter(|_| capabilities.priced_by_facts))
         };
+        let moment = self.moment(query);
+        let mut need = Need::Awaited;
         let mut fallback = None;
         let mut served = None;
         if let Some(known) = knowledge.parties.get(customer) {
             let held = Held { observed: known.observed, stamp: known.stamp, ends: None };
-            match limits.decide(&held, needed, query.arrival) {
+            match limits
+                .decide(&held, needed, &moment, || spread(b"", customer.map_or("", |id| id.as_str()).as_bytes()))
+            {
                 Decision::Fresh => return Ok(with_currency(query, known)),
-                Decision::ServeAndRefresh => served = Some(known),
+                Decision::FreshRide => {
+                    need = Need::Rider;
+                    served = Some(known);
+                }
+                Decision::FreshRefresh | Decision::ServeAndRefresh => {
+                    need = Need::Refresh;
+                    served = Some(known);
+                }
                 Decision::FetchOrServe => fallback = Some(known),
                 Decision::Fetch(_) => {}
             }
@@ -320,7 +362,6 @@ impl OfferService {
             return Err(OfferError::CustomerUnknown);
         }
         let demand = limits.demand(query.arrival.mono, needed);
-        let need = if served.is_none() { Need::Awaited } else { Need::Refresh };
         let want = Want { ask: Ask::Customer(customer.cloned()), demand, need, with_price: false };
         let page = self.dispatcher.ask(page_ask(query, vec![want], false));
         if let Some(known) = served {
@@ -340,7 +381,7 @@ impl OfferService {
         let Some(customer) = &query.customer else { return false };
         let mut key = Vec::new();
         no_key::customer(&mut key, customer.as_str());
-        let max_age = self.config.unknown_customer_max_age.min(limits.max_age);
+        let max_age = self.config.no.unknown_customer.min(limits.max_age);
         self.knowledge
             .negatives
             .get(&key)
@@ -364,18 +405,5 @@ fn with_currency(query: &OfferQuery, known: Arc<KnownParty>) -> Resolved {
         Some(currency) => Resolved::Party(Party { known, currency }),
         // Neither the caller nor the ERP says one, and none is invented.
         None => Resolved::Unavailable("currency_not_told"),
-    }
-}
-
-/// Fields that do not matter to this ERP are not part of the question: its answer is shared by requests that differ in them.
-fn header(query: &OfferQuery, party: &Party, price_date: Date, matters: &Capabilities) -> Header {
-    Header {
-        customer: query.customer.clone(),
-        company: query.company.clone().filter(|_| matters.company_matters),
-        ship_to: query.ship_to.clone().filter(|_| matters.ship_to_matters),
-        contract: query.contract.clone().filter(|_| matters.contract_matters),
-        currency: party.currency,
-        price_date,
-        facts: party.known.known_facts(),
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use super::server::Cut;
 use super::wire::{CustomersRequest, OffersRequest, OneOfferQuery, Reply, StockRequest};
 use super::{Problem, read_field, read_id, read_json, read_query};
-use crate::domain::{Currency, CustomerId, Sku};
+use crate::domain::{Currency, CustomerId, PriceListId, Sku};
 use crate::erp::Operation;
 use crate::erp::connectors::simulated::{Answer, Garbage, Question, Refusal, Simulator};
 
@@ -26,7 +26,8 @@ const HUGE_BYTES: usize = 100 * 1024 * 1024;
 pub async fn offers(State(simulator): State<Arc<Simulator>>, body: Bytes) -> Result<Response, Problem> {
     let request: OffersRequest = read_json(&body)?;
     let skus: Vec<String> = request.lines.into_iter().map(|line| line.sku).collect();
-    let question = offers_question(&simulator, request.customer, request.currency, request.price_date, &skus)?;
+    let question =
+        offers_question(&simulator, request.customer, request.price_list, request.currency, request.price_date, &skus)?;
     Ok(answer(simulator.ask(question).await))
 }
 
@@ -36,7 +37,7 @@ pub async fn one_offer(
     RawQuery(query): RawQuery,
 ) -> Result<Response, Problem> {
     let query: OneOfferQuery = read_query(query)?;
-    let question = offers_question(&simulator, query.customer, query.currency, query.price_date, &[query.sku])?;
+    let question = offers_question(&simulator, query.customer, None, query.currency, query.price_date, &[query.sku])?;
     let mut response = answer(simulator.ask(question).await);
     if response.status() == StatusCode::OK {
         let headers = response.headers_mut();
@@ -62,15 +63,18 @@ pub async fn customers(State(simulator): State<Arc<Simulator>>, body: Bytes) -> 
 fn offers_question(
     simulator: &Simulator,
     customer: Option<String>,
+    price_list: Option<String>,
     currency: Option<String>,
     price_date: Option<String>,
     skus: &[String],
 ) -> Result<Question, Problem> {
     let customer = read_customer(customer.as_deref())?;
+    let price_list = price_list.map(|text| read_id("priceList", &text, PriceListId::new)).transpose()?;
     Ok(Question::Offers {
         operation: Operation::Offers,
         currency: currency_for(simulator, customer.as_ref(), currency.as_deref())?,
         customer,
+        price_list,
         price_date: match price_date {
             Some(text) => read_field("priceDate", &text)?,
             None => simulator.today(),

@@ -48,7 +48,7 @@ async fn the_contracts_example_to_the_letter() {
              "taxBasis": "NET", "taxRate": "0.20",
              "breaks": [{"minQuantity": "1", "netPrice": "23.40"}, {"minQuantity": "100", "netPrice": "21.90"}],
              "validFrom": "2026-01-01", "validUntil": "2026-12-31", "minOrderQuantity": "12", "orderMultiple": "12",
-             "backorderAllowed": true, "leadTimeDays": 5, "priceList": null,
+             "backorderAllowed": true, "leadTimeDays": 5, "priceList": null, "ownPrice": false,
              "stock": {"tracked": true, "locations": [{"location": "PARIS", "onHand": "500", "reserved": "80"}],
                        "incoming": [{"location": "PARIS", "quantity": "1000", "expectedOn": "2026-12-01"}]}},
             {"sku": "SKU-999999", "status": "UNKNOWN", "stock": null}

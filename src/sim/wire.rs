@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CustomerId, Incoming, LocationLevel, PriceBreak, PricedLine, Stock, TaxBasis, Unit};
+use crate::domain::{CustomerId, Incoming, LocationLevel, PriceBreak, PricedLine, Stock, TaxBasis, ToldScope, Unit};
 use crate::erp::connectors::simulated::{CustomerRow, OfferRow, Rows, Status, StockLine};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct OffersRequest {
     pub customer: Option<String>,
+    /// Instead of a customer: what whoever buys from this list pays.
+    pub price_list: Option<String>,
     /// This ERP has one company, one way to ship and no contracts; it takes and ignores them, as ERPs do.
     #[serde(rename = "company")]
     pub _company: Option<String>,
@@ -91,7 +93,10 @@ struct Price {
     order_multiple: Option<String>,
     backorder_allowed: Option<bool>,
     lead_time_days: Option<u16>,
+    /// The list it is the price of.
     price_list: Option<String>,
+    /// It is this customer's own.
+    own_price: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -150,6 +155,7 @@ pub struct Customer {
     found: bool,
     currency: Option<String>,
     price_list: Option<String>,
+    own_prices: bool,
     blocked: bool,
 }
 
@@ -202,7 +208,11 @@ impl Price {
             order_multiple: line.terms.order_multiple.as_ref().map(text),
             backorder_allowed: line.terms.backorder_allowed,
             lead_time_days: line.terms.lead_time_days,
-            price_list: line.price_list.as_ref().map(text),
+            price_list: match &line.scope {
+                Some(ToldScope::PriceList(list)) => Some(text(list)),
+                Some(ToldScope::Own) | None => None,
+            },
+            own_price: line.scope == Some(ToldScope::Own),
         }
     }
 }
@@ -243,6 +253,7 @@ impl From<CustomerRow> for Customer {
             found: facts.is_some(),
             currency: facts.and_then(|facts| facts.currency.as_ref()).map(text),
             price_list: facts.and_then(|facts| facts.price_list.as_ref()).map(text),
+            own_prices: facts.is_some_and(|facts| facts.own_prices),
             blocked: facts.is_some_and(|facts| facts.blocked),
         }
     }

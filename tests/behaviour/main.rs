@@ -4,9 +4,11 @@
 mod budget;
 mod coalescing;
 mod deadlines;
+mod edges;
 mod freshness;
 mod isolation;
 mod poorer_erps;
 mod replies;
 mod rig;
+mod sharing;
 mod units;

@@ -30,14 +30,26 @@ pub fn rig() -> Rig {
 }
 
 pub fn rig_with(options: SimulatedOptions, budget: Budget) -> Rig {
+    rig_of(CatalogueConfig::default(), options, budget)
+}
+
+/// With other patience than the default.
+pub fn rig_configured(config: OfferConfig) -> Rig {
+    build(CatalogueConfig::default(), SimulatedOptions::default(), Budget::default(), config)
+}
+
+pub fn rig_of(catalogue: CatalogueConfig, options: SimulatedOptions, budget: Budget) -> Rig {
+    build(catalogue, options, budget, OfferConfig::default())
+}
+
+fn build(catalogue: CatalogueConfig, options: SimulatedOptions, budget: Budget, offer: OfferConfig) -> Rig {
     let clock = Clock::starting_at(START);
     let behaviour = Behaviour::fixed(Duration::from_millis(50), 4);
-    let config = SimulatorConfig { catalogue: CatalogueConfig::default(), behaviour };
+    let config = SimulatorConfig { catalogue, behaviour };
     let erp = Simulator::new(config, clock);
     let connector = Arc::new(SimulatedConnector::with(erp.clone(), options));
     let calendar = Calendar(TimeZone::get("Europe/Paris").unwrap());
-    let service =
-        OfferService::new(connector, OfferConfig::default(), &CacheConfig::default(), budget, calendar, clock);
+    let service = OfferService::new(connector, offer, &CacheConfig::default(), budget, calendar, clock);
     Rig { service, erp, clock }
 }
 

@@ -54,7 +54,7 @@ names! {
     availability_status { OK = 1, UNAVAILABLE = 2, UNTRACKED = 3 }
     band { IN_STOCK = 1, LOW = 2, OUT = 3, ON_ORDER = 4 }
     location_status { UNKNOWN = 1 }
-    source { ERP = 1, MEMORY = 2 }
+    source { ERP = 1, MEMORY = 2, SHARED = 3 }
 }
 
 #[cfg(test)]

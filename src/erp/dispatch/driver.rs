@@ -119,6 +119,10 @@ impl<L: Landing> Dispatcher<L> {
             let mut machine = self.machine.lock();
             let mut price_waits = false;
             for (index, want) in wants.into_iter().enumerate() {
+                if want.need == Need::Rider {
+                    // It causes no call; what it could ride in leaves without it.
+                    continue;
+                }
                 let place = page.place(index, want.need == Need::Awaited);
                 let rides = want.with_price && price_waits;
                 let asked = machine.ask(want.ask, want.demand, place, asked_by, rides);

@@ -16,6 +16,7 @@ fn capabilities(max_items: usize) -> Capabilities {
         dated: true,
         currencies: Vec::new(),
         priced_by_facts: false,
+        shares_by_list: None,
         resolves_customers: true,
         public: None,
         offers: false,
@@ -34,6 +35,7 @@ fn budget(concurrency: usize) -> Budget {
 fn header(customer: &str) -> Arc<Header> {
     Arc::new(Header {
         customer: Some(CustomerId::new(customer).unwrap()),
+        for_list: None,
         company: None,
         ship_to: None,
         contract: None,

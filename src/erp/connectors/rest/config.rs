@@ -298,6 +298,8 @@ pub struct CapabilitiesConfig {
     pub currencies: Vec<String>,
     /// Templates use the customer's facts. Default false.
     pub by_facts: bool,
+    /// Customers on one price list share its prices, and how it is known that a price is the list's. Default: they do not.
+    pub shares_by_list: Option<SharesByListConfig>,
     /// A price of zero. Default `free`.
     pub zero_price: ZeroPrice,
     /// A line that an otherwise good answer leaves out. Default `failed`.
@@ -319,6 +321,7 @@ impl Default for CapabilitiesConfig {
             dated: false,
             currencies: Vec::new(),
             by_facts: false,
+            shares_by_list: None,
             zero_price: ZeroPrice::Free,
             absent_line: AbsentLineConfig::Failed,
         }
@@ -332,6 +335,16 @@ pub enum Matter {
     Company,
     ShipTo,
     Contract,
+}
+
+/// Either way `customers.row` says each customer's list, and who has prices of their own.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum SharesByListConfig {
+    /// The question says it: `list_request` asks for a list and names nobody.
+    Question,
+    /// The answer says it: a row names the list it is the price of.
+    Answer,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -406,6 +419,8 @@ pub enum PublicConfig {
 #[serde(deny_unknown_fields)]
 pub struct PricesConfig {
     pub request: RequestConfig,
+    /// Asks for whoever buys from `price_list`. Its templates know no customer. Only with `shares_by_list = "question"`.
+    pub list_request: Option<RequestConfig>,
     pub rows: String,
     pub row: PriceRowConfig,
     #[serde(default)]
@@ -418,6 +433,8 @@ pub struct PricesConfig {
 #[serde(deny_unknown_fields)]
 pub struct OffersConfig {
     pub request: RequestConfig,
+    /// See [`PricesConfig::list_request`].
+    pub list_request: Option<RequestConfig>,
     pub rows: String,
     pub row: PriceRowConfig,
     /// Selectors relative to the same rows.

@@ -169,7 +169,11 @@ impl RestConnector {
     }
 
     async fn ask_prices(&self, operation: &Prices, header: &Header, lines: &[AskedLine]) -> Result<Reply, ErpError> {
-        let question = &operation.question;
+        let question = match (&header.for_list, &operation.list_question) {
+            (None, _) => &operation.question,
+            (Some(_), Some(question)) => question,
+            (Some(_), None) => return Err(not_described("a list's prices")),
+        };
         let mut own = header_context(header, &self.capabilities);
         let asked = insert_lines(operation, lines, &mut own)?;
         let tables = self.wire.tables(&question.needs).await?;
@@ -316,12 +320,19 @@ fn insert_lines(operation: &Prices, lines: &[AskedLine], context: &mut Context) 
 /// facts is no newer than they are, which somebody has to know.
 fn header_context(header: &Header, capabilities: &Capabilities) -> Context {
     let mut context = Context::from([
-        ("customer".to_owned(), optional(header.customer.as_ref().map(|id| id.as_str()))),
         ("company".to_owned(), optional(header.company.as_ref().map(|id| id.as_str()))),
-        ("ship_to".to_owned(), optional(header.ship_to.as_ref().map(|id| id.as_str()))),
-        ("contract".to_owned(), optional(header.contract.as_ref().map(|id| id.as_str()))),
         ("currency".to_owned(), Value::from(header.currency.as_str())),
         ("price_date".to_owned(), date_value(header.price_date)),
+    ]);
+    if let Some(list) = &header.for_list {
+        // Whom it is for is not even null: a template that reads it fails.
+        context.insert("price_list".to_owned(), Value::from(list.as_str()));
+        return context;
+    }
+    context.extend([
+        ("customer".to_owned(), optional(header.customer.as_ref().map(|id| id.as_str()))),
+        ("ship_to".to_owned(), optional(header.ship_to.as_ref().map(|id| id.as_str()))),
+        ("contract".to_owned(), optional(header.contract.as_ref().map(|id| id.as_str()))),
     ]);
     if capabilities.priced_by_facts {
         context.insert("facts".to_owned(), facts_context(&header.facts.facts));

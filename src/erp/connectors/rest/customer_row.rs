@@ -16,6 +16,7 @@ pub struct CustomerFields {
     unknown: Conditions,
     failed: Conditions,
     blocked: Conditions,
+    own_prices: Conditions,
     currency: Option<Field>,
     price_list: Option<Field>,
     attributes: BTreeMap<String, Field>,
@@ -29,6 +30,10 @@ impl CustomerFields {
             unknown: Conditions::compile(&path("unknown"), &config.unknown)?,
             failed: Conditions::compile(&path("failed"), &config.failed)?,
             blocked: Conditions::compile(&path("blocked"), &config.blocked)?,
+            own_prices: match &config.own_prices {
+                Some(conditions) => Conditions::compile(&path("own_prices"), conditions)?,
+                None => Conditions::default(),
+            },
             currency: Field::compile_optional(&path("currency"), config.currency.as_ref(), templates)?,
             price_list: Field::compile_optional(&path("price_list"), config.price_list.as_ref(), templates)?,
             attributes: config
@@ -73,6 +78,7 @@ impl CustomerFields {
         Ok(Some(CustomerFacts {
             currency: id(&self.currency, row, scope, str::parse::<Currency>)?,
             price_list: id(&self.price_list, row, scope, PriceListId::new)?,
+            own_prices: self.own_prices.hold(row),
             blocked: self.blocked.hold(row),
             attributes,
         }))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::config::{
     AbsentLineConfig, AbsentRequestConfig, BatchConfig, CustomersConfig, Matter, OffersConfig, PricesConfig,
-    PublicConfig, RestConfig, RestConfigError, StockConfig, ZeroPrice,
+    PublicConfig, RequestConfig, RestConfig, RestConfigError, SharesByListConfig, StockConfig, ZeroPrice,
 };
 use super::customer_row::CustomerFields;
 use super::field::{Field, Selector};
@@ -15,7 +15,7 @@ use super::stock_row::StockFields;
 use super::template::Templates;
 use super::wire::Wire;
 use crate::domain::{Currency, CustomerFacts, PriceListId};
-use crate::erp::connector::{AbsentLine, BatchRules, Capabilities};
+use crate::erp::connector::{AbsentLine, BatchRules, Capabilities, SharesByList};
 
 /// A request, where its rows are, and every lookup that asking and reading needs.
 #[derive(Debug)]
@@ -54,6 +54,8 @@ pub enum Public {
 #[derive(Debug)]
 pub struct Prices {
     pub question: Question,
+    /// Asks for everybody on a list; answered by the same rows.
+    pub list_question: Option<Question>,
     pub fields: PriceFields,
     /// Where one call brings both.
     pub stock: Option<StockFields>,
@@ -107,7 +109,54 @@ impl Operations {
         if operations.prices.is_none() && operations.offers.is_none() {
             return Err(RestConfigError::new("prices", "neither prices nor offers can be asked"));
         }
+        operations.check_sharing(config)?;
         Ok(operations)
+    }
+
+    /// What sharing by list rests on is there: a list for each customer, who has prices of their own, and a question that
+    /// names nobody or an answer that names the list.
+    fn check_sharing(&self, config: &RestConfig) -> Result<(), RestConfigError> {
+        let shares = config.capabilities.shares_by_list;
+        let rows = config.prices.iter().map(|one| ("prices", &one.row));
+        let rows = rows.chain(config.offers.iter().map(|one| ("offers", &one.row)));
+        for ((key, row), prices) in rows.zip(self.prices.iter().chain(&self.offers)) {
+            match (shares, &prices.list_question) {
+                (Some(SharesByListConfig::Question), Some(question)) => {
+                    question.request.names_nobody()?;
+                    prices.absent.iter().try_for_each(|absent| absent.question.request.names_nobody())?;
+                }
+                (Some(SharesByListConfig::Question), None) => {
+                    return Err(RestConfigError::new(
+                        format!("{key}.list_request"),
+                        "is needed to ask for a list without naming a customer",
+                    ));
+                }
+                (_, Some(_)) => {
+                    let why = "is asked only where capabilities.shares_by_list is \"question\"";
+                    return Err(RestConfigError::new(format!("{key}.list_request"), why));
+                }
+                (Some(SharesByListConfig::Answer), None) if row.price_list.is_none() => {
+                    let why = "is needed to know of which list a price is";
+                    return Err(RestConfigError::new(format!("{key}.row.price_list"), why));
+                }
+                (_, None) => {}
+            }
+        }
+        if shares.is_none() {
+            return Ok(());
+        }
+        let wrong = |key: &str, why: &str| Err(RestConfigError::new(key, why));
+        match &config.customers {
+            None => wrong("customers", "are needed to know each customer's list"),
+            Some(customers) if customers.row.price_list.is_none() => {
+                wrong("customers.row.price_list", "is needed to share prices by list")
+            }
+            Some(customers) if customers.row.own_prices.is_none() => wrong(
+                "customers.row.own_prices",
+                "is needed to share prices by list: a customer with prices of their own would be given the list's",
+            ),
+            Some(_) => Ok(()),
+        }
     }
 
     /// Every lookup that is used exists.
@@ -119,6 +168,7 @@ impl Operations {
         }
         for prices in self.prices.iter().chain(&self.offers) {
             questions.push(&prices.question);
+            questions.extend(&prices.list_question);
             questions.extend(prices.absent.iter().map(|absent| &absent.question));
         }
         questions.extend(self.stock.iter().map(|one| &one.question));
@@ -159,6 +209,10 @@ impl Operations {
             dated: can.dated,
             currencies: can.currencies()?,
             priced_by_facts: can.by_facts,
+            shares_by_list: can.shares_by_list.map(|how| match how {
+                SharesByListConfig::Question => SharesByList::Question,
+                SharesByListConfig::Answer => SharesByList::Answer,
+            }),
             resolves_customers: self.customers.is_some(),
             public: match &self.public {
                 Public::Facts(facts) => Some(facts.clone()),
@@ -207,6 +261,7 @@ impl Public {
                 Ok(Public::Facts(Arc::new(CustomerFacts {
                     currency: currency.map_err(|why| RestConfigError::new("public.currency", why))?,
                     price_list: price_list.map_err(|why| RestConfigError::new("public.price_list", why))?,
+                    own_prices: false,
                     blocked: false,
                     attributes: attributes.clone(),
                 })))
@@ -226,9 +281,11 @@ impl Public {
 impl Prices {
     fn compile(config: &PricesConfig, zero: ZeroPrice, templates: &mut Templates) -> Result<Self, RestConfigError> {
         let fields = PriceFields::compile("prices.row", &config.row, zero, templates)?;
-        let request = Request::compile("prices.request", &config.request, templates)?;
+        let question = |request| Question::new("prices", request, &config.rows, fields.lookups());
+        let list = compile_optional("prices.list_request", config.list_request.as_ref(), templates)?;
         Ok(Self {
-            question: Question::new("prices", request, &config.rows, fields.lookups())?,
+            question: question(Request::compile("prices.request", &config.request, templates)?)?,
+            list_question: list.map(question).transpose()?,
             fields,
             stock: None,
             batch: config.batch.clone(),
@@ -247,15 +304,26 @@ impl Prices {
         if !stock.names_locations() {
             return Err(RestConfigError::new("offers.stock.locations.location", "is needed to tell locations apart"));
         }
-        let request = Request::compile("offers.request", &config.request, templates)?;
+        let question =
+            |request| Question::new("offers", request, &config.rows, fields.lookups().chain(stock.lookups()));
+        let list = compile_optional("offers.list_request", config.list_request.as_ref(), templates)?;
         Ok(Self {
-            question: Question::new("offers", request, &config.rows, fields.lookups().chain(stock.lookups()))?,
+            question: question(Request::compile("offers.request", &config.request, templates)?)?,
+            list_question: list.map(question).transpose()?,
             fields,
             stock: Some(stock),
             batch: config.batch.clone(),
             absent: None,
         })
     }
+}
+
+fn compile_optional(
+    key: &str,
+    config: Option<&RequestConfig>,
+    templates: &mut Templates,
+) -> Result<Option<Request>, RestConfigError> {
+    config.map(|config| Request::compile(key, config, templates)).transpose()
 }
 
 impl Absent {

@@ -8,7 +8,8 @@ use super::config::{OutcomeConfig, PriceRowConfig, RestConfigError, ZeroPrice};
 use super::field::{Field, Row, Scope, Selector};
 use super::template::Templates;
 use crate::domain::{
-    Currency, Factor, Money, PriceBreak, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Terms, Unit,
+    Currency, Factor, Money, PriceBreak, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Terms, ToldScope,
+    Unit,
 };
 use crate::erp::connector::{PriceRow, Said};
 
@@ -80,6 +81,7 @@ pub struct PriceFields {
     backorder_allowed: Option<Field>,
     lead_time_days: Option<Field>,
     price_list: Option<Field>,
+    own_price: Conditions,
     zero_price: ZeroPrice,
 }
 
@@ -181,6 +183,7 @@ impl PriceFields {
             backorder_allowed,
             lead_time_days,
             price_list,
+            own_price: Conditions::compile(&path("own_price"), &config.own_price)?,
             zero_price,
         })
     }
@@ -278,7 +281,8 @@ impl PriceFields {
                 None => None,
             },
         };
-        line.price_list = id(&self.price_list, row, scope, PriceListId::new)?;
+        let list = id(&self.price_list, row, scope, PriceListId::new)?;
+        line.scope = if self.own_price.hold(row) { Some(ToldScope::Own) } else { list.map(ToldScope::PriceList) };
         if let (Some(base), Some(sales)) = (&line.base_unit, &line.sales_unit)
             && base != sales
             && !line.units.iter().any(|(unit, _)| unit == sales)

@@ -23,6 +23,8 @@ pub struct Request {
     pub pages: Option<Pages>,
     /// The lookups its templates read.
     pub lookups: BTreeSet<String>,
+    /// The values its templates read.
+    reads: BTreeSet<String>,
 }
 
 /// How further pages are found.
@@ -92,13 +94,27 @@ impl Request {
                 Ok(Pages { next: next.transpose()?, size: pages.size, max: pages.max })
             })
             .transpose()?;
-        let lookups = std::iter::once(&path)
-            .chain(query.iter().map(|(_, template)| template))
-            .chain(headers.iter().map(|(_, template)| template))
-            .chain(body.iter().map(|(template, ..)| template))
-            .flat_map(|template| template.lookups.iter().cloned())
-            .collect();
-        Ok(Self { key: key.to_owned(), method, path, query, headers, body, pages, lookups })
+        let templates = || {
+            std::iter::once(&path)
+                .chain(query.iter().map(|(_, template)| template))
+                .chain(headers.iter().map(|(_, template)| template))
+                .chain(body.iter().map(|(template, ..)| template))
+        };
+        let lookups = templates().flat_map(|template| template.lookups.iter().cloned()).collect();
+        let reads = templates().flat_map(|template| template.reads.iter().cloned()).collect();
+        Ok(Self { key: key.to_owned(), method, path, query, headers, body, pages, lookups, reads })
+    }
+
+    /// Fails if a template could read whom the question is for.
+    pub fn names_nobody(&self) -> Result<(), RestConfigError> {
+        const SOMEBODY: [&str; 5] = ["customer", "customers", "ship_to", "contract", "facts"];
+        match SOMEBODY.into_iter().find(|name| self.reads.contains(*name)) {
+            Some(name) => Err(RestConfigError::new(
+                &self.key,
+                format!("reads `{name}`, but asks for everybody on a list; `price_list` is what it may read"),
+            )),
+            None => Ok(()),
+        }
     }
 
     pub fn render(&self, templates: &Templates, context: &Value) -> Result<Prepared, ErpError> {

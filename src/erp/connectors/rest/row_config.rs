@@ -20,6 +20,8 @@ pub struct CustomerRowConfig {
     pub blocked: ConditionsConfig,
     pub currency: Option<FieldConfig>,
     pub price_list: Option<FieldConfig>,
+    /// Has prices of their own besides the list's. Needed where customers share prices by list.
+    pub own_prices: Option<ConditionsConfig>,
     /// `facts.attributes.NAME` in templates.
     #[serde(default)]
     pub attributes: BTreeMap<String, FieldConfig>,
@@ -72,7 +74,11 @@ pub struct PriceRowConfig {
     pub order_multiple: Option<FieldConfig>,
     pub backorder_allowed: Option<FieldConfig>,
     pub lead_time_days: Option<FieldConfig>,
+    /// The list it is the price of: whoever buys from it may share the price, where customers do.
     pub price_list: Option<FieldConfig>,
+    /// It is the asked customer's own price, whatever `price_list` says.
+    #[serde(default)]
+    pub own_price: ConditionsConfig,
 }
 
 /// Rows within a row. Their selectors start at the inner row; `^$` starts at the outer one (for a row: at the answer).

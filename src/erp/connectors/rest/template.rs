@@ -49,6 +49,8 @@ pub struct Template {
     key: String,
     /// The lookups it reads.
     pub lookups: BTreeSet<String>,
+    /// The values it reads, each by its first name, in whatever branch.
+    pub reads: BTreeSet<String>,
 }
 
 /// All templates of a preset.
@@ -92,7 +94,8 @@ impl Templates {
         if undeclared.contains("lookup") {
             return Err(RestConfigError::new(key, "lookups are named in full: lookup.NAME[key]"));
         }
-        Ok(Template { key: key.to_owned(), lookups })
+        let reads = undeclared.iter().filter_map(|name| name.split('.').next().map(str::to_owned)).collect();
+        Ok(Template { key: key.to_owned(), lookups, reads })
     }
 
     pub fn render(&self, template: &Template, context: &Value) -> Result<String, ErpError> {

@@ -149,6 +149,7 @@ const PLAIN: &str = r#"
 fn header(customer: Option<&str>, facts: CustomerFacts) -> Arc<Header> {
     Arc::new(Header {
         customer: customer.map(|id| CustomerId::new(id).unwrap()),
+        for_list: None,
         company: None,
         ship_to: None,
         contract: None,

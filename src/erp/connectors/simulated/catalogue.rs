@@ -6,6 +6,7 @@
 //!   number modulo 50: 0 not for sale, 1 on request, 2 untracked, 3 sold by the metre, 4 sold in boxes; multiples of 10
 //!   are priced by list only; multiples of 7 per 100; multiples of 9 out of stock. Odd numbers have price breaks,
 //!   multiples of 3 a BOX of 12, multiples of 4 something incoming.
+//! - With [`CatalogueConfig::list_priced`] every numbered SKU is priced by list only, as where prices are kept in lists.
 //! - Customer `C-00097` and every 97th is blocked; every 13th has USD.
 //! - In EUR, a customer's price in ten-thousandths, modulo 5,000, is the customer's number modulo 5,000 (list-only SKUs
 //!   apart), so that a price that crossed customers is seen. Prices rise with the year of the price date.
@@ -17,7 +18,7 @@ use rust_decimal::Decimal;
 
 use crate::domain::{
     Currency, CustomerFacts, CustomerId, Factor, Incoming, LocationId, LocationLevel, Money, PriceBreak, PriceListId,
-    PricedLine, Quantity, Sku, Stock, TaxBasis, Terms, Unit,
+    PricedLine, Quantity, Sku, Stock, TaxBasis, Terms, ToldScope, Unit,
 };
 
 /// The SKU that answers as the contract's example does.
@@ -41,13 +42,22 @@ pub struct CatalogueConfig {
     pub customers: u32,
     /// `L-01` to this number. Default 40; at least 1.
     pub price_lists: u32,
+    /// Customers have the prices of their list and none of their own. Default false.
+    pub list_priced: bool,
     /// Goods arrive 3 to 47 days after this day. A fixed default, so that one seed is one catalogue.
     pub first_day: Date,
 }
 
 impl Default for CatalogueConfig {
     fn default() -> Self {
-        Self { seed: 1, skus: 100_000, customers: 5_000, price_lists: 40, first_day: date(2026, 11, 22) }
+        Self {
+            seed: 1,
+            skus: 100_000,
+            customers: 5_000,
+            price_lists: 40,
+            list_priced: false,
+            first_day: date(2026, 11, 22),
+        }
     }
 }
 
@@ -63,6 +73,16 @@ pub enum Priced {
 #[derive(Clone, Debug)]
 pub struct Catalogue {
     config: CatalogueConfig,
+}
+
+/// Who a price is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Buyer {
+    Public,
+    /// By number.
+    Customer(u32),
+    /// Whoever buys from this list, by number.
+    List(u32),
 }
 
 /// One SKU the catalogue knows.
@@ -92,6 +112,7 @@ impl Catalogue {
         Some(CustomerFacts {
             currency: Some(known(if number.is_multiple_of(13) { "USD" } else { "EUR" })),
             price_list: Some(self.price_list(number)),
+            own_prices: false,
             blocked: number.is_multiple_of(97),
             attributes: Default::default(),
         })
@@ -101,16 +122,25 @@ impl Catalogue {
         self.article(sku).is_some()
     }
 
-    /// The price before overrides. The customer must be known and the currency one of [`CURRENCIES`]; an unknown
-    /// customer is no SKU's fault, so the caller checks first.
-    pub fn price(&self, customer: Option<&CustomerId>, currency: Currency, day: Date, sku: &Sku) -> Priced {
+    /// The customer, or the public.
+    pub fn buyer(&self, customer: Option<&CustomerId>) -> Buyer {
+        customer.and_then(|customer| self.customer_number(customer)).map_or(Buyer::Public, Buyer::Customer)
+    }
+
+    /// Whoever buys from a list. `None`: there is no such list.
+    pub fn buyer_from(&self, list: &PriceListId) -> Option<Buyer> {
+        numbered("L-", 2, self.config.price_lists.max(1), list.as_str()).map(Buyer::List)
+    }
+
+    /// The price before overrides. The currency must be one of [`CURRENCIES`].
+    pub fn price(&self, buyer: Buyer, currency: Currency, day: Date, sku: &Sku) -> Priced {
         let Some(article) = self.article(sku) else { return Priced::Unknown };
         match article {
             Article::Bolt8 => Priced::Told(Box::new(bolt_8(currency, day))),
             Article::Numbered(number) => match special(number) {
                 Some(0) => Priced::NotForSale,
                 Some(1) => Priced::OnRequest,
-                _ => Priced::Told(Box::new(self.numbered(customer, currency, day, number))),
+                _ => Priced::Told(Box::new(self.numbered(buyer, currency, day, number))),
             },
         }
     }
@@ -118,7 +148,7 @@ impl Catalogue {
     /// The line of an on-request SKU as it would be with a price: for an override that gives it one.
     pub fn price_if_sold(&self, customer: Option<&CustomerId>, currency: Currency, day: Date, sku: &Sku) -> PricedLine {
         match self.article(sku) {
-            Some(Article::Numbered(number)) => self.numbered(customer, currency, day, number),
+            Some(Article::Numbered(number)) => self.numbered(self.buyer(customer), currency, day, number),
             _ => bolt_8(currency, day),
         }
     }
@@ -159,18 +189,23 @@ impl Catalogue {
         Some(Stock::Levels { base_unit: Some(base_unit(number)), locations, incoming: incoming.into_iter().collect() })
     }
 
-    fn numbered(&self, customer: Option<&CustomerId>, currency: Currency, day: Date, number: u32) -> PricedLine {
+    fn numbered(&self, buyer: Buyer, currency: Currency, day: Date, number: u32) -> PricedLine {
         let list_price = self.list_price(number, day);
-        let customer_number = customer.and_then(|customer| self.customer_number(customer));
-        let by_list = number > ORDINARY_LAST && number.is_multiple_of(10);
-        let (net, own, scale) = match customer_number {
-            None => (list_price, 0, 2),
-            Some(customer) => {
-                let list = self.list_number(customer);
+        let by_list = self.config.list_priced || (number > ORDINARY_LAST && number.is_multiple_of(10));
+        let (list, own) = match buyer {
+            Buyer::Public => (None, 0),
+            Buyer::List(list) => (Some(list), 0),
+            Buyer::Customer(customer) => {
+                let own = if by_list { 0 } else { u64::from(customer) % OWN_DIGITS };
+                (Some(self.list_number(customer)), own)
+            }
+        };
+        let (net, scale) = match list {
+            None => (list_price, 2),
+            Some(list) => {
                 // 5 % to 40 % off, different for every list and SKU.
                 let off = 50 + self.dice(&[3, u64::from(list), u64::from(number)]) % 351;
-                let own = if by_list { 0 } else { u64::from(customer) % OWN_DIGITS };
-                (to_half_euro(list_price * (1000 - off) / 1000), own, 4)
+                (to_half_euro(list_price * (1000 - off) / 1000), 4)
             }
         };
         let price = |value: u64| money(value, currency, scale);
@@ -206,7 +241,8 @@ impl Catalogue {
                 backorder_allowed: Some(!number.is_multiple_of(6)),
                 lead_time_days: Some(1 + (self.dice(&[6, u64::from(number)]) % 20) as u16),
             },
-            price_list: customer_number.filter(|_| by_list).map(|customer| self.price_list(customer)),
+            // Asked for a list, this ERP names a price all the same where each customer has one of their own.
+            scope: list.map(|list| if by_list { ToldScope::PriceList(list_id(list)) } else { ToldScope::Own }),
             ..PricedLine::plain(currency, price(net + own))
         }
     }
@@ -224,8 +260,7 @@ impl Catalogue {
     }
 
     fn price_list(&self, customer: u32) -> PriceListId {
-        let text = format!("L-{:02}", self.list_number(customer));
-        PriceListId::new(&text).expect("a short name")
+        list_id(self.list_number(customer))
     }
 
     fn customer_number(&self, customer: &CustomerId) -> Option<u32> {
@@ -262,6 +297,10 @@ fn numbered(prefix: &str, digits: usize, last: u32, text: &str) -> Option<u32> {
         return None;
     }
     tail.parse().ok().filter(|number| (1..=last).contains(number))
+}
+
+fn list_id(number: u32) -> PriceListId {
+    PriceListId::new(&format!("L-{number:02}")).expect("a short name")
 }
 
 /// Which rule of the kind "number modulo 50" applies; none to ordinary SKUs.

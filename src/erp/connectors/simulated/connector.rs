@@ -12,7 +12,7 @@ use crate::domain::{PriceBreak, PricedLine, Quantity, Stock};
 use crate::erp::connector::Header;
 use crate::erp::{
     AbsentLine, AskedLine, BatchRules, Call, Capabilities, Connector, ErpError, Operation, PriceRow, Reply, Said,
-    StockRow,
+    SharesByList, StockRow,
 };
 
 /// How the simulated ERP presents itself.
@@ -24,11 +24,15 @@ pub struct SimulatedOptions {
     pub breaks: bool,
     /// One call brings prices and stock. Default true.
     pub offers: bool,
+    /// Whether customers on one list share its prices, and how that is known. Default: they do not.
+    pub shares_by_list: Option<SharesByList>,
+    /// Prices for the day that is asked. Default true; without, it prices for now.
+    pub dated: bool,
 }
 
 impl Default for SimulatedOptions {
     fn default() -> Self {
-        Self { max_items: 100, breaks: true, offers: true }
+        Self { max_items: 100, breaks: true, offers: true, shares_by_list: None, dated: true }
     }
 }
 
@@ -51,9 +55,10 @@ impl SimulatedConnector {
             company_matters: false,
             ship_to_matters: false,
             contract_matters: false,
-            dated: true,
+            dated: options.dated,
             currencies: CURRENCIES.iter().filter_map(|code| code.parse().ok()).collect(),
             priced_by_facts: false,
+            shares_by_list: options.shares_by_list,
             resolves_customers: true,
             public: Some(Arc::new(Catalogue::public())),
             offers: options.offers,
@@ -168,6 +173,7 @@ fn question(call: &Call) -> Question {
     let offers = |operation, header: &Header, lines: &[AskedLine]| Question::Offers {
         operation,
         customer: header.customer.clone(),
+        price_list: header.for_list.clone(),
         currency: header.currency,
         price_date: header.price_date,
         skus: lines.iter().map(|line| line.sku.clone()).collect(),

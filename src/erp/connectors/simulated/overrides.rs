@@ -35,25 +35,40 @@ pub struct Overrides {
 /// Values by SKU and by something else.
 pub struct Layer<K, V> {
     by_sku: HashMap<Sku, HashMap<K, V>>,
+    /// How many SKUs have a value for a key.
+    by_key: HashMap<K, usize>,
     count: usize,
 }
 
 impl<K, V> Default for Layer<K, V> {
     fn default() -> Self {
-        Self { by_sku: HashMap::new(), count: 0 }
+        Self { by_sku: HashMap::new(), by_key: HashMap::new(), count: 0 }
     }
 }
 
-impl<K: Hash + Eq, V: Copy> Layer<K, V> {
+impl<K: Hash + Eq + Clone, V: Copy> Layer<K, V> {
     pub fn get(&self, sku: &Sku, key: &K) -> Option<V> {
         self.by_sku.get(sku)?.get(key).copied()
+    }
+
+    /// Whether any SKU has a value for this key.
+    pub fn has(&self, key: &K) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// `None` goes back to the catalogue.
     pub fn set(&mut self, sku: Sku, key: K, value: Option<V>) -> Result<(), ControlError> {
         let Some(value) = value else {
             if let Some(of_sku) = self.by_sku.get_mut(&sku) {
-                self.count -= usize::from(of_sku.remove(&key).is_some());
+                if of_sku.remove(&key).is_some() {
+                    self.count -= 1;
+                    let left = self.by_key.get(&key).map_or(0, |count| count - 1);
+                    if left == 0 {
+                        self.by_key.remove(&key);
+                    } else {
+                        self.by_key.insert(key, left);
+                    }
+                }
                 if of_sku.is_empty() {
                     self.by_sku.remove(&sku);
                 }
@@ -65,6 +80,7 @@ impl<K: Hash + Eq, V: Copy> Layer<K, V> {
                 return Err(ControlError::Full);
             }
             self.count += 1;
+            *self.by_key.entry(key.clone()).or_insert(0) += 1;
         }
         self.by_sku.entry(sku).or_default().insert(key, value);
         Ok(())

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 
 use super::faults::Garbage;
-use crate::domain::{Currency, CustomerFacts, CustomerId, PricedLine, Sku, Stock};
+use crate::domain::{Currency, CustomerFacts, CustomerId, PriceListId, PricedLine, Sku, Stock};
 use crate::erp::Operation;
 
 /// One call.
@@ -12,8 +12,10 @@ pub enum Question {
     /// Prices, with the stock of the SKUs. `operation` is what the caller calls it: offers, or prices.
     Offers {
         operation: Operation,
-        /// Absent: the public.
+        /// Absent: the public, or whoever buys from `price_list`.
         customer: Option<CustomerId>,
+        /// Asked for a list instead of for somebody.
+        price_list: Option<PriceListId>,
         currency: Currency,
         price_date: Date,
         skus: Vec<Sku>,

@@ -11,7 +11,7 @@ use jiff::civil::Date;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{oneshot, watch};
 
-use super::catalogue::{CURRENCIES, Catalogue, CatalogueConfig, LOCATIONS, Priced, dice};
+use super::catalogue::{Buyer, CURRENCIES, Catalogue, CatalogueConfig, LOCATIONS, Priced, dice};
 use super::faults::{Behaviour, Faults, Garbage};
 use super::garble;
 use super::gate::{Entry, Gate};
@@ -19,7 +19,7 @@ use super::overrides::{ControlError, Overrides};
 use super::question::{Answer, CustomerRow, OfferRow, Question, Refusal, Rows, Status, StockLine};
 use super::stats::{Ledger, Stats};
 use crate::clock::{Clock, Mono};
-use crate::domain::{Currency, CustomerFacts, CustomerId, LocationId, Money, Quantity, Sku, Stock};
+use crate::domain::{Currency, CustomerFacts, CustomerId, LocationId, Money, Quantity, Sku, Stock, ToldScope};
 
 #[derive(Clone, Debug, Default)]
 pub struct SimulatorConfig {
@@ -172,15 +172,19 @@ impl Simulator {
 
     /// The facts about a customer, without a call.
     pub fn customer(&self, customer: Option<&CustomerId>) -> Option<CustomerFacts> {
-        match customer {
-            None => Some(Catalogue::public()),
-            Some(customer) => self.catalogue.customer(customer),
-        }
+        self.facts(&self.overrides.read(), customer)
+    }
+
+    fn facts(&self, overrides: &Overrides, customer: Option<&CustomerId>) -> Option<CustomerFacts> {
+        let Some(customer) = customer else { return Some(Catalogue::public()) };
+        let facts = self.catalogue.customer(customer)?;
+        Some(CustomerFacts { own_prices: overrides.prices.has(&Some(customer.clone())), ..facts })
     }
 
     /// The truth about one SKU, without a call, a cost or a fault.
     pub fn offer(&self, customer: Option<&CustomerId>, currency: Currency, day: Date, sku: &Sku) -> OfferRow {
-        self.row(&self.overrides.read(), customer, currency, day, sku)
+        let buyer = self.catalogue.buyer(customer);
+        self.row(&self.overrides.read(), buyer, customer, currency, day, sku)
     }
 
     /// Counts the call in, decides what will go wrong with it, and sends it to the gate; a receiver if it must wait
@@ -255,14 +259,22 @@ impl Simulator {
     fn rows(&self, question: Question) -> Result<Rows, Refusal> {
         let overrides = self.overrides.read();
         Ok(match question {
-            Question::Offers { customer, currency, price_date, skus, .. } => {
+            Question::Offers { customer, price_list, currency, price_date, skus, .. } => {
                 if let Some(unknown) = customer.iter().find(|customer| self.catalogue.customer(customer).is_none()) {
                     return Err(Refusal::Invalid(format!("customer: {unknown} is not known")));
                 }
                 if !CURRENCIES.contains(&currency.as_str()) {
                     return Err(Refusal::Invalid(format!("currency: {currency} has no prices")));
                 }
-                let row = |sku| self.row(&overrides, customer.as_ref(), currency, price_date, sku);
+                let buyer = match (&customer, &price_list) {
+                    (None, Some(list)) => self.catalogue.buyer_from(list),
+                    (customer, None) => Some(self.catalogue.buyer(customer.as_ref())),
+                    (Some(_), Some(_)) => None,
+                };
+                let Some(buyer) = buyer else {
+                    return Err(Refusal::Invalid("priceList: is not known, or stands beside a customer".into()));
+                };
+                let row = |sku| self.row(&overrides, buyer, customer.as_ref(), currency, price_date, sku);
                 Rows::Offers { currency, rows: skus.iter().map(row).collect() }
             }
             Question::Stock(skus) => Rows::Stock(
@@ -273,7 +285,7 @@ impl Simulator {
             Question::Customers(customers) => Rows::Customers(
                 customers
                     .into_iter()
-                    .map(|customer| CustomerRow { facts: self.customer(customer.as_ref()), customer })
+                    .map(|customer| CustomerRow { facts: self.facts(&overrides, customer.as_ref()), customer })
                     .collect(),
             ),
         })
@@ -282,13 +294,18 @@ impl Simulator {
     fn row(
         &self,
         overrides: &Overrides,
+        buyer: Buyer,
         customer: Option<&CustomerId>,
         currency: Currency,
         day: Date,
         sku: &Sku,
     ) -> OfferRow {
-        let special = overrides.prices.get(sku, &customer.cloned());
-        let (status, line) = match (self.catalogue.price(customer, currency, day, sku), special) {
+        // A list has no overrides: it is nobody.
+        let special = match buyer {
+            Buyer::List(_) => None,
+            Buyer::Public | Buyer::Customer(_) => overrides.prices.get(sku, &customer.cloned()),
+        };
+        let (status, line) = match (self.catalogue.price(buyer, currency, day, sku), special) {
             (Priced::Unknown, _) => (Status::Unknown, None),
             (Priced::NotForSale, _) => (Status::NotForSale, None),
             (Priced::OnRequest, None) => (Status::OnRequest, None),
@@ -301,7 +318,7 @@ impl Simulator {
                 line.net_price = net_price;
                 line.breaks.clear();
                 // It is this customer's own now, even where the list's was theirs before.
-                line.price_list = None;
+                line.scope = customer.map(|_| ToldScope::Own);
                 (Status::Ok, Some(line))
             }
         };

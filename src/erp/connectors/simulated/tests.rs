@@ -4,7 +4,7 @@ use std::time::Duration;
 use jiff::civil::{Date, date};
 use tokio::time::Instant;
 
-use super::catalogue::{BOLT_8, Priced};
+use super::catalogue::{BOLT_8, Buyer, Priced};
 use super::connector::break_at;
 use super::*;
 use crate::clock::{Clock, Timestamp};
@@ -40,6 +40,7 @@ fn header(customer: Option<CustomerId>) -> Arc<Header> {
     let facts = Arc::new(CustomerFacts::default());
     Arc::new(Header {
         customer,
+        for_list: None,
         company: None,
         ship_to: None,
         contract: None,
@@ -89,7 +90,7 @@ fn one_seed_is_one_catalogue() {
     let mut differing = 0;
     for number in 1..=500 {
         let (sku, customer) = (sku(number), customer(number));
-        let price = |catalogue: &Catalogue| catalogue.price(Some(&customer), eur(), DAY, &sku);
+        let price = |catalogue: &Catalogue| catalogue.price(catalogue.buyer(Some(&customer)), eur(), DAY, &sku);
         assert_eq!(price(&one), price(&same));
         assert_eq!(one.stock(&sku), same.stock(&sku));
         assert_eq!(one.customer(&customer), same.customer(&customer));
@@ -103,7 +104,7 @@ fn the_contracts_example_is_in_the_catalogue() {
     let catalogue = Catalogue::new(CatalogueConfig::default());
     let bolt = Sku::new(BOLT_8).unwrap();
     for party in [None, Some(customer(42)), Some(customer(1))] {
-        let Priced::Told(line) = catalogue.price(party.as_ref(), eur(), DAY, &bolt) else {
+        let Priced::Told(line) = catalogue.price(catalogue.buyer(party.as_ref()), eur(), DAY, &bolt) else {
             panic!("BOLT-8 has a price")
         };
         let figures = [line.list_price.unwrap(), line.net_price, line.breaks[0].net_price, line.breaks[1].net_price];
@@ -125,7 +126,8 @@ fn no_two_customers_pay_the_same_for_an_ordinary_sku() {
     for number in [1, 2, 3, 100, 107] {
         let mut seen = std::collections::HashSet::new();
         for party in 1..=5_000 {
-            let Priced::Told(line) = catalogue.price(Some(&customer(party)), eur(), DAY, &sku(number)) else {
+            let Priced::Told(line) = catalogue.price(catalogue.buyer(Some(&customer(party))), eur(), DAY, &sku(number))
+            else {
                 panic!("SKU {number} is sold")
             };
             assert!(seen.insert(line.net_price), "{number} for {party}: {}", line.net_price);
@@ -139,11 +141,13 @@ fn no_two_customers_pay_the_same_for_an_ordinary_sku() {
 fn ordinary_skus_are_ordinary_and_the_others_of_every_kind() {
     let catalogue = Catalogue::new(CatalogueConfig::default());
     for number in 1..=100 {
-        let Priced::Told(line) = catalogue.price(None, eur(), DAY, &sku(number)) else { panic!("{number} is sold") };
+        let Priced::Told(line) = catalogue.price(Buyer::Public, eur(), DAY, &sku(number)) else {
+            panic!("{number} is sold")
+        };
         assert_eq!((line.base_quantity.to_string().as_str(), line.base_unit.unwrap().as_str()), ("1", "EA"));
         assert!(matches!(catalogue.stock(&sku(number)), Some(Stock::Levels { locations, .. }) if locations.len() == 2));
     }
-    let price = |number| catalogue.price(None, eur(), DAY, &sku(number));
+    let price = |number| catalogue.price(Buyer::Public, eur(), DAY, &sku(number));
     assert_eq!((price(150), price(151), price(100_001)), (Priced::NotForSale, Priced::OnRequest, Priced::Unknown));
     assert_eq!(catalogue.stock(&sku(152)), Some(Stock::Untracked));
     for foreign in ["SKU-1", "SKU-0000001", "SKU-000000", "sku-000001", "SKU-00000١", "SKU-+00001", "SKU-"] {

@@ -1,0 +1,505 @@
+//! Reads one page's lines out of memory, and says what must be asked.
+//!
+//! A price is looked for in the party's own book; then, where the party may share its list's prices, in the list's; then, if
+//! the day has changed and the caller named none, in the books of the days before. Where the first look finds it fresh there
+//! is no second.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::answer::Source;
+use super::config::NoAges;
+use super::freshness::{Decision, Held, Limits, Moment, WhyGone, spread};
+use super::landing::{Knowledge, no_key};
+use super::lookup::{DAY_CHANGED, Fact, Fallback, Kind, Line, Lookup, PENDING};
+use super::party::KnownParty;
+use super::query::{LineQuery, OfferQuery};
+use super::sharing::{Asker, facts_of_list};
+use crate::cache::epochs::PartyWords;
+use crate::cache::key::{BookScope, write_row_key};
+use crate::cache::negatives::No;
+use crate::cache::{Book, Negative, PriceRow, StockRow};
+use crate::clock::{Mono, Reading, Stamp, Timestamp};
+use crate::domain::{Currency, PriceListId, Purpose, Sku, ToldScope, Unit};
+use crate::erp::connector::{AskedLine, Capabilities, Header, KnownFacts, SharesByList};
+use crate::erp::dispatch::{Ask, Need, StockAsk};
+use crate::mutants::mutant;
+
+/// What a page is read with.
+pub struct Page<'a> {
+    pub query: &'a OfferQuery,
+    pub party: &'a KnownParty,
+    pub currency: Currency,
+    /// Concrete: as asked, or today on arrival.
+    pub price_date: Date,
+    pub knowledge: &'a Knowledge,
+    pub moment: Moment<'a>,
+    pub no: NoAges,
+}
+
+pub struct Reader<'a> {
+    page: Page<'a>,
+    asker: Asker<'a>,
+    own_key: Vec<u8>,
+    own: Option<Arc<Book<PriceRow>>>,
+    /// Where the party may share by list.
+    shared: Option<Shared<'a>>,
+    /// The days before, latest first. Looked up when something is missing in today's books.
+    earlier: Option<Vec<Earlier>>,
+    by_name: Option<Arc<Header>>,
+    for_list: Option<Arc<Header>>,
+    words: PartyWords<'a>,
+    /// A figure with this stamp is newer than every invalidation.
+    newest: Stamp,
+    row_key: Vec<u8>,
+    no_key: Vec<u8>,
+}
+
+/// The books of a list.
+struct Shared<'a> {
+    list: &'a PriceListId,
+    key: Vec<u8>,
+    /// Looked up when the own book does not have everything.
+    book: Option<Option<Arc<Book<PriceRow>>>>,
+}
+
+/// A day that is over.
+struct Earlier {
+    end: Timestamp,
+    own: Option<Arc<Book<PriceRow>>>,
+    shared: Option<Arc<Book<PriceRow>>>,
+}
+
+/// A row that was found, and what may be done with it.
+struct Found {
+    row: PriceRow,
+    observed: Reading,
+    decision: Decision,
+    place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Own,
+    List,
+    EarlierDay,
+}
+
+/// Days before today in whose books is looked: more than any sensible `stale_if_error`.
+const EARLIER_DAYS_MAX: usize = 7;
+
+impl<'a> Reader<'a> {
+    pub fn new(page: Page<'a>) -> Self {
+        let Page { query, party, knowledge, .. } = page;
+        let (company, ship_to, contract) = (query.company.as_ref(), query.ship_to.as_ref(), query.contract.as_ref());
+        let capabilities = &knowledge.capabilities;
+        let asker = Asker::new(query.customer.as_ref(), company, ship_to, contract, &party.facts, capabilities);
+        // Read after the request arrived: an invalidation that returned before that is in it.
+        let newest = knowledge.epochs.stamp();
+        let customer = query.customer.as_ref().map(|id| id.as_str());
+        let list = party.facts.price_list.as_ref().map(|list| list.as_str());
+        let mut own_key = Vec::with_capacity(128);
+        asker.own_book(page.currency, page.price_date, capabilities.dated).write(&mut own_key);
+        let own = knowledge.memory.book(&own_key);
+        let shared = asker.list(capabilities.shares_by_list).map(|list| {
+            let mut key = Vec::with_capacity(128);
+            asker.list_book(list, page.currency, page.price_date, capabilities.dated).write(&mut key);
+            Shared { list, key, book: None }
+        });
+        Self {
+            asker,
+            own_key,
+            own,
+            shared,
+            earlier: None,
+            by_name: None,
+            for_list: None,
+            words: knowledge.epochs.party(customer, list),
+            newest,
+            row_key: Vec::new(),
+            no_key: Vec::new(),
+            page,
+        }
+    }
+
+    pub(super) fn read(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Line {
+        let parts = self.page.query.parts;
+        let price = if parts.price { self.price(index, line, lookup) } else { Fact::NotAsked };
+        let whole_line_no = matches!(&price, Fact::No(no, _) if !matches!(no.no, No::OnRequest(_)));
+        let stock = if parts.availability && !whole_line_no { self.stock(index, line, lookup) } else { Fact::NotAsked };
+        let units = if parts.price { None } else { self.row_for_units(line) };
+        Line { price, stock, units }
+    }
+
+    fn row_for_units(&mut self, line: &LineQuery) -> Option<PriceRow> {
+        self.own_row(line).or_else(|| self.list_row(line))
+    }
+
+    /// The bytes a row is found by: usually the SKU alone.
+    fn is_keyed_by_sku(&self) -> bool {
+        let capabilities = &self.page.knowledge.capabilities;
+        capabilities.breaks && !capabilities.unit_matters
+    }
+
+    fn probe(&mut self, book: &Book<PriceRow>, line: &LineQuery) -> Option<PriceRow> {
+        if self.is_keyed_by_sku() {
+            return book.get(line.sku.as_bytes());
+        }
+        self.write_row_key(line);
+        book.get(&self.row_key)
+    }
+
+    fn own_row(&mut self, line: &LineQuery) -> Option<PriceRow> {
+        if self.is_keyed_by_sku() {
+            return self.own.as_ref()?.get(line.sku.as_bytes());
+        }
+        self.write_row_key(line);
+        self.own.as_ref()?.get(&self.row_key)
+    }
+
+    fn list_row(&mut self, line: &LineQuery) -> Option<PriceRow> {
+        let memory = &self.page.knowledge.memory;
+        let Shared { key, book, .. } = self.shared.as_mut()?;
+        let book = book.get_or_insert_with(|| memory.book(key)).clone()?;
+        self.probe(&book, line)
+    }
+
+    fn write_row_key(&mut self, line: &LineQuery) {
+        let capabilities = &self.page.knowledge.capabilities;
+        let unit = line.unit.as_deref().filter(|_| capabilities.unit_matters);
+        let quantity = (!capabilities.breaks).then_some(line.amount.0);
+        write_row_key(&mut self.row_key, &line.sku, unit, quantity);
+    }
+
+    fn price(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Fact<PriceRow> {
+        let limits = lookup.prices;
+        let own = self.own_row(line);
+        let mut found = None;
+        if let Some(row) = own {
+            let observed = row.observed();
+            let decision = self.decide(&row, observed, &limits, line, Place::Own);
+            if decision == Decision::Fresh {
+                return held(row, observed, None);
+            }
+            found = Some(Found { row, observed, decision, place: Place::Own });
+        }
+        // A price the ERP called the party's own is never looked for anywhere else.
+        let is_own = found.as_ref().is_some_and(|found| found.row.shape().scope == Some(ToldScope::Own));
+        if self.shared.is_some()
+            && !is_own
+            && let Some(row) = self.list_row(line)
+        {
+            let observed = self.with_facts(row.observed());
+            let decision = self.decide(&row, observed, &limits, line, Place::List);
+            if decision == Decision::Fresh {
+                return held(row, observed, None);
+            }
+            let shared = Found { row, observed, decision, place: Place::List };
+            found = match found {
+                Some(own) if own.rank() >= shared.rank() => Some(own),
+                _ => Some(shared),
+            };
+        }
+        self.aged_price(index, line, lookup, found, is_own)
+    }
+
+    fn decide(&self, row: &PriceRow, observed: Reading, limits: &Limits, line: &LineQuery, place: Place) -> Decision {
+        let held = Held { observed, stamp: row.stamp(), ends: row.shape().ends };
+        let key = || match (place, &self.shared) {
+            (Place::List, Some(shared)) => spread(&shared.key, line.sku.as_bytes()),
+            _ => spread(&self.own_key, line.sku.as_bytes()),
+        };
+        limits.decide(&held, self.needed_for(row, line), &self.page.moment, key)
+    }
+
+    /// The reader's facts are part of a price that a list shares.
+    fn with_facts(&self, observed: Reading) -> Reading {
+        if mutant!(FactsHaveNoAge) { observed } else { observed.older(self.page.party.observed) }
+    }
+
+    /// The newest invalidation that concerns the row; not looked up for a row that is newer than all.
+    fn needed_for(&self, row: &PriceRow, line: &LineQuery) -> Stamp {
+        if row.stamp() >= self.newest {
+            return Stamp(0);
+        }
+        self.page.knowledge.epochs.needed_for_price(&self.words, &line.sku)
+    }
+
+    /// A price that is not simply there: near its expiry, past it, or missing.
+    fn aged_price(
+        &mut self,
+        index: usize,
+        line: &LineQuery,
+        lookup: &mut Lookup,
+        found: Option<Found>,
+        is_own: bool,
+    ) -> Fact<PriceRow> {
+        let limits = lookup.prices;
+        let arrival = self.page.query.arrival;
+        let found = found.or_else(|| self.earlier_price(line, &limits));
+        // Where only the party's facts are old: they are being asked again, which is all there is to do for this price.
+        let facts_alone = found
+            .as_ref()
+            .is_some_and(|found| found.place == Place::List && limits.is_young(found.row.observed(), arrival));
+        let mut fallback = None;
+        let mut gone = None;
+        let (need, fact) = match found {
+            None => (Need::Awaited, None),
+            Some(Found { row, observed, decision, place }) => {
+                let day_over = place == Place::EarlierDay;
+                match decision {
+                    Decision::Fresh => return held(row, observed, None),
+                    Decision::FreshRide => (Need::Rider, Some(held(row, observed, None))),
+                    Decision::FreshRefresh => (Need::Refresh, Some(held(row, observed, None))),
+                    Decision::ServeAndRefresh => {
+                        let reason = if day_over { DAY_CHANGED } else { PENDING };
+                        (Need::Refresh, Some(held(row, observed, Some(reason))))
+                    }
+                    Decision::FetchOrServe => {
+                        fallback = Some(Fallback { source: source_of(&row), row, observed, day_over });
+                        (Need::Awaited, None)
+                    }
+                    Decision::Fetch(why) => {
+                        gone = Some(why);
+                        (Need::Awaited, None)
+                    }
+                }
+            }
+        };
+        if facts_alone && let Some(fact) = fact {
+            return fact;
+        }
+        let needed = self.page.knowledge.epochs.needed_for_price(&self.words, &line.sku);
+        self.write_row_key(line);
+        if fact.is_none() {
+            no_key::price(&mut self.no_key, &self.own_key, &self.row_key);
+            if let Some(no) = self.remembered_no(needed, limits) {
+                return Fact::No(no, Source::Memory);
+            }
+        }
+        let mut for_list = false;
+        if let Some(shared) = &self.shared
+            && !is_own
+        {
+            no_key::price(&mut self.no_key, &shared.key, &self.row_key);
+            let facts_are_young = limits.is_young(self.page.party.observed, arrival);
+            match self.remembered_no(needed, limits) {
+                Some(no) if no.no == No::NotShared => {}
+                // What a list does not sell is no younger than the knowledge that this is the party's list.
+                Some(no) if fact.is_none() && facts_are_young => return Fact::No(no, Source::Memory),
+                _ => {
+                    let by_question = self.page.knowledge.capabilities.shares_by_list == Some(SharesByList::Question);
+                    for_list = by_question && facts_are_young;
+                }
+            }
+        }
+        let demand = limits.demand(arrival.mono, needed);
+        let (header, kind) = match for_list {
+            true => (self.header_for_list(), Kind::ListPrice),
+            false => (self.header_by_name(), Kind::Price),
+        };
+        let ask = price_ask(line, header, &self.page.knowledge.capabilities);
+        lookup.want(ask, demand, need, (index, kind), false);
+        fact.unwrap_or(Fact::Waiting { fallback, gone })
+    }
+
+    /// The price of a day that is over, for a caller who asked for today's without naming the day.
+    fn earlier_price(&mut self, line: &LineQuery, limits: &Limits) -> Option<Found> {
+        let Page { query, knowledge, moment, .. } = self.page;
+        if !knowledge.capabilities.dated
+            || query.price_date.is_some()
+            || (query.purpose == Purpose::Checkout && !mutant!(CheckoutCrossesDay))
+        {
+            return None;
+        }
+        let earlier = match self.earlier.take() {
+            Some(earlier) => earlier,
+            None => self.earlier_days(limits),
+        };
+        let found = earlier.iter().find_map(|day| {
+            let own = day.own.as_ref().and_then(|book| self.probe(book, line));
+            let (row, observed) = match own {
+                Some(row) => (row.clone(), row.observed()),
+                None => {
+                    let row = day.shared.as_ref().and_then(|book| self.probe(book, line))?;
+                    let observed = self.with_facts(row.observed());
+                    (row, observed)
+                }
+            };
+            let held = Held { observed, stamp: row.stamp(), ends: row.shape().ends };
+            let decision = limits.decide_day_over(&held, day.end, self.needed_for(&row, line), &moment);
+            Some(Found { row, observed, decision, place: Place::EarlierDay })
+        });
+        self.earlier = Some(earlier);
+        // A row that may not be served says nothing about why today's is missing, unless it was invalidated.
+        found.filter(|found| !matches!(found.decision, Decision::Fetch(WhyGone::TooOld | WhyGone::ValidityEnded)))
+    }
+
+    /// Days whose prices may still be served, as far as there are books of them.
+    fn earlier_days(&self, limits: &Limits) -> Vec<Earlier> {
+        let Page { knowledge, moment, currency, .. } = self.page;
+        let now = moment.arrival.wall;
+        let mut days = Vec::new();
+        let mut date = self.page.price_date;
+        for _ in 0..EARLIER_DAYS_MAX {
+            let Some((day, end)) = date.yesterday().ok().and_then(|day| Some((day, knowledge.calendar.end_of(day)?)))
+            else {
+                break;
+            };
+            date = day;
+            if end.until(now).saturating_sub(moment.maintenance.paused_between(end, now)) > limits.longest_stale() {
+                break;
+            }
+            let book = |scope: BookScope<'_>| knowledge.memory.book_of(&scope.key());
+            let own = book(self.asker.own_book(currency, day, true));
+            let shared =
+                self.shared.as_ref().and_then(|shared| book(self.asker.list_book(shared.list, currency, day, true)));
+            if own.is_some() || shared.is_some() {
+                days.push(Earlier { end, own, shared });
+            }
+        }
+        days
+    }
+
+    fn stock(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Fact<StockRow> {
+        let capabilities = &self.page.knowledge.capabilities;
+        if !capabilities.stock && !capabilities.offers {
+            return Fact::Failed("stock_not_told");
+        }
+        let arrival = self.page.query.arrival;
+        let limits = lookup.stocks;
+        let epochs = &self.page.knowledge.epochs;
+        let mut fallback = None;
+        let mut gone = None;
+        let mut need = Need::Awaited;
+        let mut fact = None;
+        if let Some(row) = self.page.knowledge.memory.stock.get(line.sku.as_bytes()) {
+            let needed = if row.stamp() >= self.newest { Stamp(0) } else { epochs.needed_for_stock(&line.sku) };
+            let observed = row.observed();
+            let source = if row.is_saved() { Source::Shared } else { Source::Memory };
+            let held = Held { observed, stamp: row.stamp(), ends: None };
+            let stale = match limits.decide(&held, needed, &self.page.moment, || spread(b"", line.sku.as_bytes())) {
+                Decision::Fresh => return Fact::Held { row, observed, source, stale: None },
+                Decision::FreshRide => Some((Need::Rider, None)),
+                Decision::FreshRefresh => Some((Need::Refresh, None)),
+                Decision::ServeAndRefresh => Some((Need::Refresh, Some(PENDING))),
+                Decision::FetchOrServe => {
+                    fallback = Some(Fallback { row: row.clone(), observed, source, day_over: false });
+                    None
+                }
+                Decision::Fetch(why) => {
+                    gone = Some(why);
+                    None
+                }
+            };
+            if let Some((told, stale)) = stale {
+                need = told;
+                fact = Some(Fact::Held { row, observed, source, stale });
+            }
+        }
+        let needed = epochs.needed_for_stock(&line.sku);
+        if fact.is_none() {
+            no_key::stock(&mut self.no_key, &line.sku);
+            if let Some(no) = self.remembered_no(needed, limits) {
+                return Fact::No(no, Source::Memory);
+            }
+        }
+        let demand = limits.demand(arrival.mono, needed);
+        if !self.page.knowledge.capabilities.stock {
+            // This ERP tells stock only together with prices.
+            let ask = price_ask(line, self.header_by_name(), &self.page.knowledge.capabilities);
+            let without_waiting = if need == Need::Rider { Need::Rider } else { Need::Refresh };
+            lookup.want(ask, demand, without_waiting, (index, Kind::Price), false);
+        }
+        let ask = Ask::Stock(StockAsk { sku: known_sku(line), header: self.header_by_name() });
+        let with_price = lookup.asks_price_of(index);
+        lookup.want(ask, demand, need, (index, Kind::Stock), with_price);
+        fact.unwrap_or(Fact::Waiting { fallback, gone })
+    }
+
+    fn remembered_no(&self, needed: Stamp, limits: Limits) -> Option<Arc<Negative>> {
+        let no = self.page.knowledge.negatives.get(&self.no_key)?;
+        let own = self.page.no.of(&no.no);
+        // A price is asked by name or for a list whatever its age may be.
+        let max_age = if no.no == No::NotShared || mutant!(NoWithoutMaxAge) { own } else { own.min(limits.max_age) };
+        let fresh = no.observed.mono >= self.page.query.arrival.mono.minus(max_age);
+        (no.stamp >= needed && fresh).then_some(no)
+    }
+
+    /// The header of questions that name the party.
+    pub(super) fn header_by_name(&mut self) -> Arc<Header> {
+        let (asker, page) = (&self.asker, &self.page);
+        let make = || {
+            Arc::new(Header {
+                customer: asker.customer.cloned(),
+                for_list: None,
+                company: asker.company.cloned(),
+                ship_to: asker.ship_to.cloned(),
+                contract: asker.contract.cloned(),
+                currency: page.currency,
+                price_date: page.price_date,
+                facts: page.party.known_facts(),
+            })
+        };
+        self.by_name.get_or_insert_with(make).clone()
+    }
+
+    /// The header of questions for everybody on the party's list, the same whoever of them asks.
+    fn header_for_list(&mut self) -> Arc<Header> {
+        let (asker, page) = (&self.asker, &self.page);
+        let Some(shared) = &self.shared else { return self.header_by_name() };
+        let make = || {
+            let facts = Arc::new(facts_of_list(shared.list, page.currency));
+            Arc::new(Header {
+                customer: None,
+                for_list: Some(shared.list.clone()),
+                company: asker.company.cloned(),
+                ship_to: None,
+                contract: None,
+                currency: page.currency,
+                price_date: page.price_date,
+                facts: KnownFacts { facts, observed: page.query.arrival },
+            })
+        };
+        self.for_list.get_or_insert_with(make).clone()
+    }
+}
+
+impl Found {
+    /// The higher, the better it serves.
+    fn rank(&self) -> (u8, Mono) {
+        let rank = match self.decision {
+            Decision::Fresh => 5,
+            Decision::FreshRide => 4,
+            Decision::FreshRefresh => 3,
+            Decision::ServeAndRefresh => 2,
+            Decision::FetchOrServe => 1,
+            Decision::Fetch(_) => 0,
+        };
+        (rank, self.observed.mono)
+    }
+}
+
+fn held(row: PriceRow, observed: Reading, stale: Option<&'static str>) -> Fact<PriceRow> {
+    Fact::Held { source: source_of(&row), row, observed, stale }
+}
+
+fn source_of(row: &PriceRow) -> Source {
+    if row.is_saved() { Source::Shared } else { Source::Memory }
+}
+
+/// The question for one line's price, with whatever header.
+pub(super) fn price_ask(line: &LineQuery, header: Arc<Header>, capabilities: &Capabilities) -> Ask {
+    let unit = line.unit.as_deref().filter(|_| capabilities.unit_matters);
+    let asked = AskedLine {
+        sku: known_sku(line),
+        unit: unit.map(|unit| Unit::new(unit).expect("checked with the line")),
+        quantity: (!capabilities.breaks).then_some(line.amount.0),
+    };
+    Ask::Price(header, asked)
+}
+
+fn known_sku(line: &LineQuery) -> Sku {
+    Sku::new(&line.sku).expect("checked with the line")
+}
