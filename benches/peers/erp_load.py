@@ -77,7 +77,7 @@ url = "http://127.0.0.1:{erp}"
 
 [erp.budget]
 concurrency = {concurrency}
-calls_per_minute = {calls_per_minute}
+{budget}
 """
 
 
@@ -88,7 +88,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=70)
     parser.add_argument("--rate", type=float, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--only", default="nginx,paced,comptoir", help="which of nginx,paced,comptoir")
+    parser.add_argument("--only", default="nginx,paced,comptoir,lists", help="which of nginx,paced,comptoir,lists")
     args = parser.parse_args()
     _, files = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, 20_000), files))
@@ -96,17 +96,19 @@ def main():
     print(f"{args.rate:g} pages/s of 24 to 48 lines for {args.seconds} s, 100,000 SKUs, 5,000 customers, Zipf 1.0, "
           f"seed {args.seed}; ERP: {CONCURRENCY} at a time, {CALLS_PER_MINUTE} calls a minute, 45 ms + 3.2 ms a line")
     runs = {
-        "nginx": ("nginx", lambda stack, folder, erp: nginx_run(args, stack, folder, erp, "erp")),
-        "paced": ("nginx, misses paced by limit_req",
-                  lambda stack, folder, erp: nginx_run(args, stack, folder, erp, "misses")),
-        "comptoir": ("Comptoir", lambda stack, folder, erp: comptoir_run(args, stack, folder, erp)),
+        "nginx": ("nginx", [], lambda stack, folder, erp: nginx_run(args, stack, folder, erp, "erp")),
+        "paced": ("nginx, misses paced", [], lambda stack, folder, erp: nginx_run(args, stack, folder, erp, "misses")),
+        "comptoir": ("Comptoir, own prices", [], lambda stack, folder, erp: comptoir_run(args, stack, folder, erp)),
+        # For nginx a customer's price is a key of its own either way.
+        "lists": ("Comptoir, list prices", ["--list-priced"],
+                  lambda stack, folder, erp: comptoir_run(args, stack, folder, erp)),
     }
     rows = {}
     for short in args.only.split(","):
-        name, run = runs[short]
+        name, more, run = runs[short]
         # Each with its own ERP, so that none finds what another left there.
         with server.session() as (stack, folder):
-            erp = server.start_erp(stack, folder, args.binary, *ERP)
+            erp = server.start_erp(stack, folder, args.binary, *ERP, *more)
             rows[short] = {"name": name, **measured(erp, lambda: run(stack, folder, erp))}
             print(f"{name}: {rows[short]['raw']}", file=sys.stderr)
     report(args, rows)
@@ -140,14 +142,7 @@ def nginx_run(args, stack, folder, erp, upstream):
 
 
 def comptoir_run(args, stack, folder, erp):
-    config = folder / "gateway.toml"
-    config.write_text(COMPTOIR.format(
-        root=ROOT, erp=erp.port, concurrency=CONCURRENCY, calls_per_minute=CALLS_PER_MINUTE))
-    # One core, one worker: as nginx is given one.
-    environment = {"TOKIO_WORKER_THREADS": "1", "COMPTOIR_LOG": "error"}
-    gateway = Server(
-        stack, "comptoir", [args.binary, "serve", "--config", config], environment=environment, folder=folder)
-    gateway.port = int(gateway.ready_line()["gateway"].rpartition(":")[2])
+    gateway = start_gateway(args, stack, folder, erp, f"calls_per_minute = {CALLS_PER_MINUTE}")
     raw, cpu, load_cpu = loaded(gateway, [
         args.binary, "load", "--json", "--wire", "both", "--target", f"http://127.0.0.1:{gateway.port}",
         # A little less than the second that counts, so that what was held is not late for the sake of what was not.
@@ -156,6 +151,17 @@ def comptoir_run(args, stack, folder, erp):
         "raw": raw, "cpu": cpu, "load_cpu": load_cpu, "memory": gateway.memory_bytes(),
         "lines": raw["lines"]["asked"], "in_time": raw["lines"]["withinASecond"], "late": raw["lateness"]["p99"],
     }
+
+
+def start_gateway(args, stack, folder, erp, budget):
+    config = folder / "gateway.toml"
+    config.write_text(COMPTOIR.format(root=ROOT, erp=erp.port, concurrency=CONCURRENCY, budget=budget))
+    # One core, one worker: as nginx is given one.
+    environment = {"TOKIO_WORKER_THREADS": "1", "COMPTOIR_LOG": "error"}
+    gateway = Server(
+        stack, "comptoir", [args.binary, "serve", "--config", config], environment=environment, folder=folder)
+    gateway.port = int(gateway.ready_line()["gateway"].rpartition(":")[2])
+    return gateway
 
 
 def shape(args):
@@ -199,18 +205,17 @@ def report(args, rows):
     line("CPU of one core: server, ERP, load",
          lambda row: f"{row['cpu'] / seconds:.0%}, {row['erp_cpu'] / seconds:.0%}, {row['load_cpu'] / seconds:.0%}")
     print()
-    if "comptoir" not in rows:
-        return
-    own = rows["comptoir"]
-    for short, row in rows.items():
-        if short != "comptoir":
-            print(f"{row['name']} / Comptoir: {per_thousand(row, reached(row)) / per_thousand(own, reached(own)):,.1f} times "
-                  f"the calls per 1,000 lines ({per_thousand(row, served(row)) / per_thousand(own, served(own)):,.1f} of served "
-                  f"ones); {own['in_time'] / row['in_time']:.1f} times the lines within a second")
-    over = [name for name, most in [("inFlightPeak", CONCURRENCY), ("callsPerMinutePeak", CALLS_PER_MINUTE)]
-            if own["erp"][name] > most]
-    if over:
-        sys.exit(f"Comptoir exceeded the ERP's budget: {over} of {own['erp']}")
+    for own in (row for short, row in rows.items() if short in ("comptoir", "lists")):
+        for other in (row for short, row in rows.items() if short in ("nginx", "paced")):
+            print(
+                f"{other['name']} / {own['name']}: "
+                f"{per_thousand(other, reached(other)) / per_thousand(own, reached(own)):,.1f} times the calls per 1,000 lines "
+                f"({per_thousand(other, served(other)) / per_thousand(own, served(own)):,.1f} of served ones); "
+                f"{own['in_time'] / other['in_time']:.1f} times the lines within a second")
+        over = [name for name, most in [("inFlightPeak", CONCURRENCY), ("callsPerMinutePeak", CALLS_PER_MINUTE)]
+                if own["erp"][name] > most]
+        if over:
+            sys.exit(f"{own['name']} exceeded the ERP's budget: {over} of {own['erp']}")
 
 
 def reached(row):

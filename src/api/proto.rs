@@ -1,4 +1,4 @@
-//! What `proto/` generates. It enters here and goes no further than `api`.
+//! What `proto/` generates. It enters here and goes no further than `api`; only `cli::load`, a client, writes requests with it.
 
 tonic::include_proto!("comptoir.v1");
 

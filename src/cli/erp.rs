@@ -92,6 +92,7 @@ mod tests {
         let config = Line::parse_from(["erp"]).args.config();
         assert_eq!(config.behaviour, Behaviour::measured());
         assert_eq!(config.catalogue, CatalogueConfig::default());
+        assert!(Line::parse_from(["erp", "--list-priced"]).args.config().catalogue.list_priced);
     }
 
     #[test]

@@ -226,12 +226,13 @@ impl fmt::Display for Report {
         writeln!(f, "ms from when due      pages       p50       p99     p99.9      most   lines within 1 s")?;
         let row = |f: &mut fmt::Formatter<'_>, name: &str, pages: u64, ms: &Milliseconds, share: String| {
             let [p50, p99, p999, most] = [ms.p50, ms.p99, ms.p999, ms.most].map(shown);
-            writeln!(f, "{name:<16} {:>10} {p50:>9} {p99:>9} {p999:>9} {most:>9}   {share}", grouped(pages))
+            writeln!(f, "{name:<16} {:>10} {p50:>9} {p99:>9} {p999:>9} {most:>9}{share}", grouped(pages))
         };
+        let within = |part, whole| format!("   {}", percent(part, whole));
         for own in &self.purposes {
-            row(f, own.purpose, own.pages, &own.latency, percent(own.lines_within_a_second, own.lines))?;
+            row(f, own.purpose, own.pages, &own.latency, within(own.lines_within_a_second, own.lines))?;
         }
-        row(f, "all", pages.sent, &self.latency, percent(lines.within_a_second, lines.asked))?;
+        row(f, "all", pages.sent, &self.latency, within(lines.within_a_second, lines.asked))?;
         row(f, "of it sent late", pages.sent, &self.lateness, String::new())?;
         if let Some(erp) = &self.erp {
             let Counters { calls, refused, lines, in_flight_peak, calls_per_minute_peak } = erp.counters;
