@@ -15,8 +15,8 @@ use comptoir::clock::{Clock, Mono, Reading, Stamp};
 use comptoir::domain::{CustomerId, Sku};
 use comptoir::erp::connector::{AskedLine, Capabilities, Connector as _, Header, KnownFacts};
 use comptoir::erp::connectors::simulated::{SimulatedConnector, Simulator, SimulatorConfig};
-use comptoir::erp::dispatch::machine::Machine;
-use comptoir::erp::dispatch::{Ask, Budget, Demand, StockAsk};
+use comptoir::erp::dispatch::machine::{Ended, Machine, Terms, Waiter};
+use comptoir::erp::dispatch::{Account, Ask, Budget, Demand, Lane, Need, StockAsk, Want};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tokio::sync::oneshot;
 
@@ -44,6 +44,15 @@ fn coalescer(criterion: &mut Criterion) {
     }
 }
 
+/// Who waits: a place of a page.
+struct Place(usize, usize);
+
+impl Waiter for Place {
+    fn waits_at(&self, _: Mono) -> bool {
+        std::hint::black_box(self.0 <= usize::MAX - self.1)
+    }
+}
+
 /// The asks of one page: the price of each line, then the stock of each.
 fn page(lines: usize) -> Vec<Ask> {
     let header = Arc::new(Header {
@@ -65,17 +74,23 @@ fn page(lines: usize) -> Vec<Ask> {
 /// Pages come, one call leaves, one lands. Gives back how many places were filled.
 fn machine(capabilities: &Capabilities, pages: Vec<Vec<Ask>>) -> usize {
     let expected = pages.iter().map(Vec::len).sum::<usize>();
-    let mut machine = Machine::new(capabilities.clone(), &Budget { concurrency: 1, ..Budget::default() });
+    let budget = Budget { concurrency: 1, ..Budget::default() };
+    let mut machine = Machine::new(capabilities.clone(), &budget, Mono::default());
+    let account = Account::Customer(CustomerId::new("C-00042").unwrap());
     let asked_by: Arc<str> = "bench".into();
     let mut departures = Vec::new();
     for (page, asks) in pages.into_iter().enumerate() {
+        let now = Reading::default();
+        let terms =
+            Terms { lane: Lane::Detail, account: &account, deadline: Mono::FAR_FUTURE, asked_by: &asked_by, now };
         for (place, ask) in asks.into_iter().enumerate() {
-            machine.ask(ask, Demand::default(), (page, place), &asked_by, false).unwrap();
+            let want = Want { ask, demand: Demand::default(), need: Need::Awaited, with_price: false };
+            machine.ask(&terms, want, Some(Place(page, place)));
         }
         departures.extend(machine.pump(Reading::default(), Stamp::default()));
     }
     assert_eq!(departures.len(), 1, "all join the first call");
-    let landed = machine.land(departures[0].id, Mono(50_000));
+    let landed = machine.land(departures[0].id, Ended::Answered, Mono(50_000));
     let filled = landed.iter().map(Vec::len).sum();
     assert_eq!(filled, expected);
     filled

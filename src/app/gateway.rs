@@ -79,16 +79,13 @@ async fn upkeep(
         "comptoir_cache_price_bytes",
         "comptoir_cache_stock_bytes",
         "comptoir_cache_stock_rows",
-        "comptoir_erp_waiting_lines",
-        "comptoir_erp_calls_in_flight",
     ]
     .map(|name| metrics::gauge!(name));
     while stop.run_until_cancelled(tokio::time::sleep(UPKEEP_EVERY)).await.is_some() {
         metrics.run_upkeep();
         let usage = service.knowledge().memory.usage();
-        let (waiting, in_flight) = service.erp_load();
-        let values =
-            [usage.books, usage.price_bytes, usage.stock_bytes, usage.stock_rows, waiting as u64, in_flight as u64];
+        service.set_erp_gauges();
+        let values = [usage.books, usage.price_bytes, usage.stock_bytes, usage.stock_rows];
         for (gauge, value) in gauges.iter().zip(values) {
             gauge.set(value as f64);
         }

@@ -4,10 +4,12 @@
 //! ([`matching`]), and when a call may leave (`dispatch`). Never knows of caches: what a call brought is handed to whoever
 //! built the dispatcher.
 
+pub mod breaker;
 pub mod connector;
 pub mod connectors;
 pub mod dispatch;
 pub mod error;
+pub mod limit;
 pub mod matching;
 
 pub use connector::{

@@ -19,10 +19,10 @@ use super::party::{KnownParty, Parties};
 use super::query::OfferQuery;
 use super::reader::{self, Reader};
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
-use crate::clock::{Clock, Stamp, Timestamp};
+use crate::clock::{Clock, Mono, Stamp, Timestamp};
 use crate::domain::{Currency, Purpose};
 use crate::erp::connector::Connector;
-use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Maintenance, Need, Page, PageAsk, Want};
+use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Load, Maintenance, Need, Page, PageAsk, Refusal, Want};
 
 /// Customers whose facts are remembered at the same time.
 const CUSTOMERS_MAX: u64 = 200_000;
@@ -126,15 +126,21 @@ impl OfferService {
         self.metrics.totals()
     }
 
-    /// Lines waiting for a call, and calls in the air.
-    pub fn erp_load(&self) -> (usize, usize) {
+    /// What waits for the ERP, what is in the air, and what the budget is.
+    pub fn erp_load(&self) -> Load {
         self.dispatcher.load()
+    }
+
+    /// Brings the gauges of all that up to date.
+    pub fn set_erp_gauges(&self) {
+        self.dispatcher.set_gauges();
     }
 
     /// Answers when everything is known, or at the query's deadline with what is. Dropping the future costs nobody else
     /// anything: what was asked of the ERP is fetched all the same.
     pub async fn answer(self: &Arc<Self>, query: OfferQuery) -> Result<OfferAnswer, OfferError> {
-        let mut page = self.begin(query, false).await?;
+        let until = query.deadline;
+        let mut page = self.begin(query, false, until).await?;
         self.follow_up(&page);
         let mut answered_at = self.clock.read();
         if let Progress::Lines(lookup, Some(asked)) = &mut page.progress {
@@ -142,7 +148,7 @@ impl OfferService {
             lookup.arrive(asked.take(), self.clock.read());
             let by_name = lookup.ask_by_name(&page.query, &self.knowledge);
             if !by_name.is_empty() {
-                let asked = self.dispatcher.ask(page_ask(&page.query, by_name, false));
+                let asked = self.dispatcher.ask(page_ask(&page.query, by_name, false, page.query.deadline));
                 asked.wait(&self.clock, page.query.deadline).await;
                 lookup.arrive(asked.take(), self.clock.read());
             }
@@ -169,7 +175,8 @@ impl OfferService {
 
     /// The same, each line as soon as it is known. Ends early, without an error, when nobody receives any more.
     pub async fn stream(self: &Arc<Self>, query: OfferQuery, out: mpsc::Sender<StreamItem>) -> Result<(), OfferError> {
-        let mut page = self.begin(query, true).await?;
+        let until = query.deadline;
+        let mut page = self.begin(query, true, until).await?;
         self.follow_up(&page);
         let head =
             StreamItem::Head { query: page.query.clone(), party: page.party.clone(), policy: page.limits.0.answer() };
@@ -193,7 +200,7 @@ impl OfferService {
             if asked.is_complete() {
                 let by_name = lookup.ask_by_name(&page.query, &self.knowledge);
                 if !by_name.is_empty() {
-                    *asked = self.dispatcher.ask(page_ask(&page.query, by_name, true));
+                    *asked = self.dispatcher.ask(page_ask(&page.query, by_name, true, page.query.deadline));
                 }
             }
             if !in_time {
@@ -210,14 +217,17 @@ impl OfferService {
     /// The caller's time was up before it was known who they are, so their lines were not asked for yet. They are once it is
     /// known: warming up works for customers never seen before, and an impatient caller finds more the next time.
     fn follow_up(self: &Arc<Self>, page: &PageUnderWay) {
-        let Progress::Whole(LineStatus::Unavailable, PENDING) = page.progress else { return };
+        let Progress::Whole(LineStatus::Unavailable, reason) = page.progress else { return };
+        if ![PENDING, Refusal::TooLate.reason()].contains(&reason) {
+            return;
+        }
         let Ok(permit) = self.follow_ups.clone().try_acquire_owned() else { return };
         let mut query = OfferQuery::clone(&page.query);
         query.deadline = query.deadline.max(self.clock.mono()).plus(self.dispatcher.call_limit());
         let service = self.clone();
         tokio::spawn(async move {
             // Whatever comes of it is in memory, or asked for; there is nobody to tell.
-            let _ = service.begin(query, false).await;
+            let _ = service.begin(query, false, Mono::default()).await;
             drop(permit);
         });
     }
@@ -247,14 +257,19 @@ impl OfferService {
         (ready, sent.iter().all(|sent| *sent))
     }
 
-    /// Resolves the party, reads memory and asks for what is missing.
-    async fn begin(self: &Arc<Self>, query: OfferQuery, streaming: bool) -> Result<PageUnderWay, OfferError> {
+    /// Resolves the party, reads memory and asks for what is missing. `until`: how long somebody waits for the page.
+    async fn begin(
+        self: &Arc<Self>,
+        query: OfferQuery,
+        streaming: bool,
+        until: Mono,
+    ) -> Result<PageUnderWay, OfferError> {
         let query = Arc::new(query);
         let knowledge = &*self.knowledge;
         let limits = Limits::of(&query, self.config.patience(query.purpose));
         let today = knowledge.calendar.day(query.arrival.wall);
         let price_date = query.price_date.unwrap_or(today);
-        let party = self.resolve(&query, limits.0).await?;
+        let party = self.resolve(&query, limits.0, until).await?;
         let page = |party: PartyAnswer, progress| PageUnderWay { query: query.clone(), party, limits, today, progress };
         let mut answer = PartyAnswer { currency: query.currency, price_date: Some(price_date), blocked: None };
         let party = match party {
@@ -286,7 +301,7 @@ impl OfferService {
         });
         let mut lookup = Lookup::new(&query, reader, limits, party.known.observed);
         let wants = lookup.take_wants();
-        let asked = (!wants.is_empty()).then(|| self.dispatcher.ask(page_ask(&query, wants, streaming)));
+        let asked = (!wants.is_empty()).then(|| self.dispatcher.ask(page_ask(&query, wants, streaming, until)));
         Ok(page(answer, Progress::Lines(lookup, asked)))
     }
 
@@ -306,7 +321,12 @@ impl OfferService {
     }
 
     /// Who the party is. What the ERP says of the customer is remembered, with patience of its own.
-    async fn resolve(self: &Arc<Self>, query: &OfferQuery, prices: Limits) -> Result<Resolved, OfferError> {
+    async fn resolve(
+        self: &Arc<Self>,
+        query: &OfferQuery,
+        prices: Limits,
+        until: Mono,
+    ) -> Result<Resolved, OfferError> {
         let knowledge = &*self.knowledge;
         let capabilities = &knowledge.capabilities;
         let customer = query.customer.as_ref();
@@ -363,7 +383,7 @@ impl OfferService {
         }
         let demand = limits.demand(query.arrival.mono, needed);
         let want = Want { ask: Ask::Customer(customer.cloned()), demand, need, with_price: false };
-        let page = self.dispatcher.ask(page_ask(query, vec![want], false));
+        let page = self.dispatcher.ask(page_ask(query, vec![want], false, until));
         if let Some(known) = served {
             return Ok(with_currency(query, known));
         }
@@ -389,12 +409,12 @@ impl OfferService {
     }
 }
 
-fn page_ask(query: &OfferQuery, wants: Vec<Want>, every_landing: bool) -> PageAsk<'_> {
+fn page_ask(query: &OfferQuery, wants: Vec<Want>, every_landing: bool, deadline: Mono) -> PageAsk<'_> {
     PageAsk {
         wants,
         lane: query.purpose.into(),
         account: Account::of(query.customer.as_ref(), query.visitor.as_ref()),
-        deadline: query.deadline,
+        deadline,
         asked_by: &query.request_id,
         every_landing,
     }

@@ -1,12 +1,15 @@
 //! What the gateway promises, below the socket: the whole library over the simulated ERP, in virtual time. One file per
 //! promise; names are sentences.
 
+mod breaker;
 mod budget;
 mod coalescing;
 mod deadlines;
 mod edges;
+mod fairness;
 mod freshness;
 mod isolation;
+mod overload;
 mod poorer_erps;
 mod replies;
 mod rig;

@@ -11,8 +11,8 @@ use comptoir::erp::connectors::simulated::{
 };
 use comptoir::erp::dispatch::Budget;
 use comptoir::offer::{
-    AvailabilityAnswer, Calendar, Freshness, LineAnswer, LineQuery, OfferAnswer, OfferConfig, OfferQuery, OfferService,
-    Parts, PriceAnswer,
+    AvailabilityAnswer, Calendar, Freshness, LineAnswer, LineQuery, LineStatus, OfferAnswer, OfferConfig, OfferQuery,
+    OfferService, Parts, PriceAnswer,
 };
 use jiff::tz::TimeZone;
 
@@ -33,18 +33,32 @@ pub fn rig_with(options: SimulatedOptions, budget: Budget) -> Rig {
     rig_of(CatalogueConfig::default(), options, budget)
 }
 
+/// Over an ERP that is not always 50 ms a call, four at a time.
+pub fn rig_behaving(behaviour: Behaviour, options: SimulatedOptions, budget: Budget) -> Rig {
+    build(CatalogueConfig::default(), behaviour, options, budget, OfferConfig::default())
+}
+
 /// With other patience than the default.
 pub fn rig_configured(config: OfferConfig) -> Rig {
-    build(CatalogueConfig::default(), SimulatedOptions::default(), Budget::default(), config)
+    build(CatalogueConfig::default(), quick(), SimulatedOptions::default(), Budget::default(), config)
 }
 
 pub fn rig_of(catalogue: CatalogueConfig, options: SimulatedOptions, budget: Budget) -> Rig {
-    build(catalogue, options, budget, OfferConfig::default())
+    build(catalogue, quick(), options, budget, OfferConfig::default())
 }
 
-fn build(catalogue: CatalogueConfig, options: SimulatedOptions, budget: Budget, offer: OfferConfig) -> Rig {
+fn quick() -> Behaviour {
+    Behaviour::fixed(Duration::from_millis(50), 4)
+}
+
+fn build(
+    catalogue: CatalogueConfig,
+    behaviour: Behaviour,
+    options: SimulatedOptions,
+    budget: Budget,
+    offer: OfferConfig,
+) -> Rig {
     let clock = Clock::starting_at(START);
-    let behaviour = Behaviour::fixed(Duration::from_millis(50), 4);
     let config = SimulatorConfig { catalogue, behaviour };
     let erp = Simulator::new(config, clock);
     let connector = Arc::new(SimulatedConnector::with(erp.clone(), options));
@@ -99,6 +113,11 @@ impl Rig {
 
 pub fn skus(count: usize) -> Vec<String> {
     (1..=count).map(|n| format!("SKU-{n:06}")).collect()
+}
+
+/// Whether the ERP said something about it, be it "no".
+pub fn is_answered(line: &LineAnswer) -> bool {
+    line.status != LineStatus::Unavailable
 }
 
 /// The net price as it will be answered.

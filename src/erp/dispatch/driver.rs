@@ -2,20 +2,21 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::ask::Ask;
 use super::budget::Budget;
 use super::lane::{Account, Lane};
-use super::machine::{Asked, Demand, Departure, Machine};
+use super::machine::{Demand, Departure, Ended, Load, Machine, Terms, Whereabouts};
+use super::metrics::Metrics;
 use super::page::{Page, Place};
 use super::refusal::Refusal;
 use crate::clock::{Clock, Mono, Reading, Stamp};
-use crate::erp::connector::{Call, Connector, Operation, Reply};
+use crate::erp::connector::{Call, Connector, Reply};
 use crate::erp::error::ErpError;
 
 /// What becomes of a call that is over. Whoever builds the dispatcher says it; the dispatcher knows no caches.
@@ -85,21 +86,45 @@ pub struct PageAsk<'a> {
 
 pub struct Dispatcher<L: Landing> {
     /// A mutex around pure code: held to decide, never across anything that waits.
-    machine: Mutex<Machine<Place<L::Outcome>>>,
+    core: Mutex<Core<L::Outcome>>,
     connector: Arc<dyn Connector>,
     landing: L,
     clock: Clock,
-    budget: Budget,
-    /// A task sleeps until the next slot of the minute comes back.
-    timer_set: AtomicBool,
+    timeout: Duration,
     metrics: Metrics,
+}
+
+struct Core<O> {
+    machine: Machine<Place<O>>,
+    /// When a task wakes it next.
+    wakes_at: Mono,
+}
+
+/// What the machine decided, to be acted on without its lock.
+struct Decided<O> {
+    departures: Vec<Departure>,
+    refused: Vec<(Place<O>, Refusal)>,
+    /// A task is to wake the machine then.
+    wake: Option<Mono>,
+}
+
+impl<O> Core<O> {
+    fn decide(&mut self, now: Reading, stamp: Stamp) -> Decided<O> {
+        let departures = self.machine.pump(now, stamp);
+        let refused = self.machine.take_refused();
+        let wake = self.machine.next_wake(now).filter(|at| *at < self.wakes_at);
+        if let Some(at) = wake {
+            self.wakes_at = at;
+        }
+        Decided { departures, refused, wake }
+    }
 }
 
 impl<L: Landing> Dispatcher<L> {
     pub fn new(connector: Arc<dyn Connector>, landing: L, budget: Budget, clock: Clock) -> Arc<Self> {
-        let machine = Mutex::new(Machine::new(connector.capabilities().clone(), &budget));
-        let metrics = Metrics::new();
-        Arc::new(Self { machine, connector, landing, clock, budget, timer_set: AtomicBool::new(false), metrics })
+        let machine = Machine::new(connector.capabilities().clone(), &budget, clock.mono());
+        let core = Mutex::new(Core { machine, wakes_at: Mono::FAR_FUTURE });
+        Arc::new(Self { core, connector, landing, clock, timeout: budget.timeout, metrics: Metrics::new() })
     }
 
     pub fn landing(&self) -> &L {
@@ -112,62 +137,69 @@ impl<L: Landing> Dispatcher<L> {
 
     /// Asks for a whole page in one step.
     pub fn ask(self: &Arc<Self>, page_ask: PageAsk<'_>) -> Page<L::Outcome> {
-        let PageAsk { wants, asked_by, every_landing, .. } = page_ask;
-        let page = Page::new(wants.iter().filter(|want| want.need == Need::Awaited).count(), every_landing);
-        let mut refused = Vec::new();
-        let departures = {
-            let mut machine = self.machine.lock();
-            let mut price_waits = false;
+        let PageAsk { wants, lane, account, deadline, asked_by, every_landing } = page_ask;
+        let places = wants.iter().filter(|want| want.need == Need::Awaited).count();
+        let page = Page::new(places, every_landing, deadline);
+        let now = self.clock.read();
+        let decided = {
+            let mut core = self.core.lock();
+            let terms = Terms { lane, account: &account, deadline, asked_by, now };
             for (index, want) in wants.into_iter().enumerate() {
-                if want.need == Need::Rider {
-                    // It causes no call; what it could ride in leaves without it.
-                    continue;
-                }
-                let place = page.place(index, want.need == Need::Awaited);
-                let rides = want.with_price && price_waits;
-                let asked = machine.ask(want.ask, want.demand, place, asked_by, rides);
-                price_waits = matches!(asked, Ok(Asked::Queued | Asked::JoinedQueue));
-                refused.extend(asked.err());
+                let place = (want.need == Need::Awaited).then(|| page.place(index));
+                core.machine.ask(&terms, want, place);
             }
-            machine.pump(self.clock.read(), self.landing.stamp())
+            core.decide(now, self.landing.stamp())
         };
-        self.metrics.refused.increment(refused.len() as u64);
-        for place in refused {
-            place.fill(self.landing.refused(Refusal::QueueFull));
-        }
-        self.send(departures);
+        self.act(decided);
         page
     }
 
     /// The hard limit of one call.
     pub fn call_limit(&self) -> Duration {
-        self.budget.timeout
+        self.timeout
     }
 
-    /// Keys waiting and calls in the air, for gauges.
-    pub fn load(&self) -> (usize, usize) {
-        let machine = self.machine.lock();
-        (machine.waiting(), machine.in_flight())
+    /// What is going on.
+    pub fn load(&self) -> Load {
+        self.core.lock().machine.load(self.clock.mono())
     }
 
-    fn send(self: &Arc<Self>, departures: Vec<Departure>) {
-        for departure in departures {
+    /// Where one key is: in which calls, or waiting in which lane behind whom.
+    pub fn whereabouts(&self, ask: &Ask) -> Whereabouts {
+        self.core.lock().machine.whereabouts(ask, self.clock.mono())
+    }
+
+    /// Brings gauges up to date.
+    pub fn set_gauges(&self) {
+        self.metrics.set_gauges(&self.load());
+    }
+
+    fn act(self: &Arc<Self>, decided: Decided<L::Outcome>) {
+        // The ERP first, then those who are told.
+        for departure in decided.departures {
+            self.metrics.departed(&departure);
             tokio::spawn(self.clone().fly(departure));
         }
-        self.set_timer();
+        if let Some(at) = decided.wake {
+            tokio::spawn(self.clone().wake(at));
+        }
+        for (place, refusal) in decided.refused {
+            self.metrics.refused(refusal);
+            place.fill(self.landing.refused(refusal));
+        }
     }
 
     /// One call from departure to landing: a task of the gateway's own, whoever asked for it.
     async fn fly(self: Arc<Self>, departure: Departure) {
-        let Departure { id, call, asks, start, stamp, asked_by } = departure;
+        let Departure { id, call, asks, start, stamp, asked_by, .. } = departure;
         let attempt = AssertUnwindSafe(self.connector.call(&call)).catch_unwind();
-        let reply = match tokio::time::timeout(self.budget.timeout, attempt).await {
+        let reply = match tokio::time::timeout(self.timeout, attempt).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(_)) => Err(ErpError::Garbled("the connector panicked".into())),
-            Err(_) => Err(ErpError::Timeout(self.budget.timeout)),
+            Err(_) => Err(ErpError::Timeout(self.timeout)),
         };
         let took = self.clock.mono().since(start.mono);
-        self.metrics.call(call.operation(), call.lines(), took, reply.as_ref().err());
+        self.metrics.landed(call.operation(), call.lines(), took, reply.as_ref().err());
         match &reply {
             Ok(_) => tracing::debug!(
                 call = id.0, operation = call.operation().as_str(), lines = call.lines(), ?took, request_id = %asked_by,
@@ -178,18 +210,18 @@ impl<L: Landing> Dispatcher<L> {
                 reason = error.reason(), %error, "ERP call failed"
             ),
         }
+        let ended = reply.as_ref().map_or_else(Ended::from, |_| Ended::Answered);
         let span = tracing::info_span!("landing", call = id.0, request_id = %asked_by);
         let landed = Landed { call: &call, asks: &asks, reply, start, stamp };
         let outcomes = span.in_scope(|| self.landing.land(landed));
         debug_assert_eq!(outcomes.len(), asks.len());
-        let (waiters, departures) = {
-            let mut machine = self.machine.lock();
+        let (waiters, decided) = {
+            let mut core = self.core.lock();
             let now = self.clock.read();
-            let waiters = machine.land(id, now.mono);
-            (waiters, machine.pump(now, self.landing.stamp()))
+            let waiters = core.machine.land(id, ended, now.mono);
+            (waiters, core.decide(now, self.landing.stamp()))
         };
-        // The ERP first, then those who waited for it.
-        self.send(departures);
+        self.act(decided);
         for (outcome, places) in outcomes.into_iter().zip(waiters) {
             for place in places {
                 place.fill(outcome.clone());
@@ -197,40 +229,19 @@ impl<L: Landing> Dispatcher<L> {
         }
     }
 
-    /// Wakes the machine when a slot of the minute comes back, if that is what it waits for.
-    fn set_timer(self: &Arc<Self>) {
-        let Some(at) = self.machine.lock().next_wake() else { return };
-        if self.timer_set.swap(true, Ordering::AcqRel) {
-            return;
+    /// Wakes the machine at a moment from which on more may leave. One that was overtaken by an earlier one does no harm.
+    fn wake(self: Arc<Self>, at: Mono) -> BoxFuture<'static, ()> {
+        async move {
+            tokio::time::sleep_until(self.clock.instant(at)).await;
+            let decided = {
+                let mut core = self.core.lock();
+                if core.wakes_at == at {
+                    core.wakes_at = Mono::FAR_FUTURE;
+                }
+                core.decide(self.clock.read(), self.landing.stamp())
+            };
+            self.act(decided);
         }
-        let dispatcher = self.clone();
-        tokio::spawn(async move {
-            tokio::time::sleep_until(dispatcher.clock.instant(at)).await;
-            dispatcher.timer_set.store(false, Ordering::Release);
-            let departures = dispatcher.machine.lock().pump(dispatcher.clock.read(), dispatcher.landing.stamp());
-            dispatcher.send(departures);
-        });
-    }
-}
-
-struct Metrics {
-    refused: metrics::Counter,
-}
-
-impl Metrics {
-    fn new() -> Self {
-        metrics::describe_counter!("comptoir_erp_calls_total", "ERP calls by operation and outcome");
-        metrics::describe_counter!("comptoir_erp_lines_total", "Lines asked of the ERP by operation");
-        metrics::describe_histogram!("comptoir_erp_call_seconds", metrics::Unit::Seconds, "Duration of ERP calls");
-        metrics::describe_counter!("comptoir_erp_refused_lines_total", "Lines there was no room for in the queue");
-        Self { refused: metrics::counter!("comptoir_erp_refused_lines_total") }
-    }
-
-    fn call(&self, operation: Operation, lines: usize, took: Duration, error: Option<&ErpError>) {
-        let operation = operation.as_str();
-        let outcome = error.map_or("ok", ErpError::reason);
-        metrics::counter!("comptoir_erp_calls_total", "operation" => operation, "outcome" => outcome).increment(1);
-        metrics::counter!("comptoir_erp_lines_total", "operation" => operation).increment(lines as u64);
-        metrics::histogram!("comptoir_erp_call_seconds", "operation" => operation).record(took);
+        .boxed()
     }
 }

@@ -1,20 +1,41 @@
-//! Flights, queue, batches and budget as one pure state machine: no clock, no lock, no await. Everything happens in
-//! [`Machine::ask`], [`Machine::pump`] and [`Machine::land`].
+//! Flights, queue, batches and budget as one pure state machine: no clock, no lock, no await. The same calls with the same
+//! times give the same results.
 //!
-//! A key is asked once however many wait for it. Whoever asks joins the call that is in the air if it left late enough for
-//! them, else the ask that still waits, else queues a new one. What waits is grouped by what may leave together; groups
-//! leave in the order in which their first key came.
+//! A key is asked once however many wait for it. Whoever asks ([`Machine::ask`]) joins the call that is in the air if it left
+//! late enough for them, else the ask that still waits, which moves up into their lane if that is higher, else queues a new
+//! one. [`Machine::pump`] sends what may leave; [`Machine::land`] gives the waiters of a call back that is over, or has its
+//! keys asked once more. Who is told at once that nothing will come is in [`Machine::take_refused`].
+//!
+//! Each of these is a file: `asking`, `departing`, `landing`; `view` shows what is going on to people.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, VecDeque};
+mod asking;
+mod departing;
+mod landing;
+#[cfg(test)]
+mod tests;
+mod view;
+
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::ask::{Ask, Group, StockAsk};
+use foldhash::fast::RandomState;
+use hashbrown::HashMap;
+
+use super::again::Again;
+use super::ask::{Ask, StockAsk};
 use super::budget::{Budget, Usage};
+use super::denied::Denied;
+use super::flights::Flights;
+use super::lane::{Account, Lane};
+use super::queue::{OPERATIONS, Queue};
+use super::refusal::Refusal;
 use crate::clock::{Mono, Reading, Stamp};
 use crate::domain::Sku;
-use crate::erp::connector::{Call, Capabilities};
-use crate::mutants::mutant;
+use crate::erp::ErpError;
+use crate::erp::breaker::Breaker;
+use crate::erp::connector::{Call, Capabilities, Operation};
+use crate::erp::limit::Limit;
+pub use view::{LaneLoad, Load, Waiting, Whereabouts};
 
 /// From when on a call must have left to be good enough for a caller.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +44,22 @@ pub struct Demand {
     pub not_before: Mono,
     /// The newest invalidation that concerns it.
     pub min_stamp: Stamp,
+}
+
+/// Somebody waiting for one ask.
+pub trait Waiter {
+    /// Whether they will still be there then.
+    fn waits_at(&self, at: Mono) -> bool;
+}
+
+/// What all asks of a page have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms<'a> {
+    pub lane: Lane,
+    pub account: &'a Account,
+    pub deadline: Mono,
+    pub asked_by: &'a Arc<str>,
+    pub now: Reading,
 }
 
 /// A call that is to be made now.
@@ -34,6 +71,10 @@ pub struct Departure {
     pub asks: Vec<Ask>,
     pub start: Reading,
     pub stamp: Stamp,
+    /// The lane whose turn it was.
+    pub lane: Lane,
+    /// Whether nobody waited for it.
+    pub background: bool,
     /// The request that asked first, for the log.
     pub asked_by: Arc<str>,
 }
@@ -48,329 +89,231 @@ pub enum Asked {
     /// The key waits already.
     JoinedQueue,
     Queued,
+    /// The caller is refused, the key waits in the background.
+    Background(Refusal),
+    /// The caller is refused and the key is not asked.
+    Refused(Refusal),
+}
+
+impl Asked {
+    /// Whether the key waits for a call to leave.
+    fn waits(self) -> bool {
+        matches!(self, Asked::JoinedQueue | Asked::Queued | Asked::Background(_))
+    }
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Answered,
+    /// It reached no working ERP, which may soon be there again.
+    Unreached,
+    /// It may still run.
+    TimedOut,
+    /// The ERP answered with an error, or nothing that can be used.
+    Erred,
+}
+
+impl From<&ErpError> for Ended {
+    fn from(error: &ErpError) -> Self {
+        match error {
+            ErpError::Timeout(_) => Ended::TimedOut,
+            ErpError::Unreachable(_) | ErpError::Busy(_) => Ended::Unreached,
+            ErpError::Refused(_) | ErpError::Garbled(_) | ErpError::Unprepared(_) => Ended::Erred,
+        }
+    }
 }
 
 /// A key's calls in the air, at most this many: one that left too early for somebody, and the one that left for them.
 const AIR_MAX: usize = 2;
+/// One departure in so many goes to the lowest lane that waits.
+const LOWEST_EVERY: u64 = 16;
+/// Riders remembered; the oldest are forgotten first.
+const RIDERS_MAX: usize = 10_000;
+/// How long a rider is remembered.
+const RIDER_LIFE: Duration = Duration::from_secs(60);
 
+/// A call in the air.
 #[derive(Debug)]
-struct Flight<W> {
-    /// Oldest first.
-    air: Vec<Air<W>>,
-    wait: Option<Wait<W>>,
-}
-
-#[derive(Debug)]
-struct Air<W> {
-    call: CallId,
+struct InAir {
+    /// Its lines' keys, then the stock that comes along.
+    keys: Vec<u32>,
+    lines: usize,
+    operation: usize,
     start: Mono,
-    stamp: Stamp,
-    waiters: Vec<W>,
+    low: bool,
+    /// Part of the search for a bad line.
+    half: bool,
+    /// No other call was in the air when it left.
+    alone: bool,
 }
 
-#[derive(Debug)]
-struct Wait<W> {
-    waiters: Vec<W>,
-    asked_by: Arc<str>,
-    standing: Standing,
-}
-
-/// Where a waiting key stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    /// In its group's queue.
-    Queued,
-    /// Nowhere: two calls are in the air, and it queues when one lands.
-    Parked,
-    /// Nowhere: the price of its SKU waits, and the call for that brings the stock too.
-    Rides,
-}
-
-/// What waits in one group, oldest first. A key taken along by another call stays behind as a ghost and is passed over.
-#[derive(Debug, Default)]
-struct Queue {
-    keys: VecDeque<Ask>,
+/// What happened so far, for counters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub retries: u64,
+    pub bisections: u64,
+    /// Calls made to find bad lines.
+    pub halves: u64,
+    pub denied: u64,
+    pub breaker_openings: u64,
+    /// Foreground keys nobody waited for any more.
+    pub sunk: u64,
+    /// Keys dropped to make room.
+    pub shed: u64,
+    pub riders_taken: u64,
+    pub riders_forgotten: u64,
 }
 
 #[derive(Debug)]
 pub struct Machine<W> {
     capabilities: Capabilities,
     usage: Usage,
+    limit: Limit,
+    breakers: [Breaker; OPERATIONS],
+    queue: Queue,
+    flights: Flights<W>,
+    again: Again,
+    denied: Denied,
     queue_lines_max: usize,
-    flights: HashMap<Ask, Flight<W>>,
-    groups: HashMap<Group, Queue>,
-    /// Groups by the arrival of their oldest key.
-    order: VecDeque<Group>,
-    /// Keys that wait, parked ones included.
+    /// Keys that wait for a call to leave, wherever they stand; riders do not wait.
     waiting: usize,
-    calls: HashMap<CallId, Vec<Ask>>,
+    calls: HashMap<CallId, InAir, RandomState>,
     next_call: u64,
+    refused: Vec<(W, Refusal)>,
+    /// The price asked just before, if it waits: the stock of its SKU may ride with it.
+    price_before: Option<u32>,
+    /// Lines that failed alone since the operation last succeeded.
+    lone_failures: [u32; OPERATIONS],
+    /// Whether those who waited when maintenance began have been told.
+    told_closed: bool,
+    tally: Tally,
 }
 
-impl<W> Machine<W> {
-    pub fn new(capabilities: Capabilities, budget: &Budget) -> Self {
+impl<W: Waiter> Machine<W> {
+    pub fn new(capabilities: Capabilities, budget: &Budget, start: Mono) -> Self {
         Self {
             capabilities,
-            usage: Usage::new(budget),
+            usage: Usage::new(budget, start),
+            limit: Limit::new(budget.concurrency),
+            breakers: Default::default(),
+            queue: Queue::default(),
+            flights: Flights::default(),
+            again: Again::default(),
+            denied: Denied::default(),
             queue_lines_max: budget.queue_lines_max,
-            flights: HashMap::new(),
-            groups: HashMap::new(),
-            order: VecDeque::new(),
             waiting: 0,
-            calls: HashMap::new(),
+            calls: HashMap::default(),
             next_call: 0,
+            refused: Vec::new(),
+            price_before: None,
+            lone_failures: [0; OPERATIONS],
+            told_closed: false,
+            tally: Tally::default(),
         }
     }
 
-    /// Asks for one key. Every key of a page is asked before [`Machine::pump`] is called, or the first would leave alone.
-    /// `rides`: this is stock, and the price of its SKU was just asked and waits, so that one call will bring both.
-    /// `Err` gives the waiter back: too much waits already.
-    pub fn ask(&mut self, ask: Ask, demand: Demand, waiter: W, asked_by: &Arc<str>, rides: bool) -> Result<Asked, W> {
-        let rides = rides && self.capabilities.offers;
-        match self.flights.entry(ask) {
-            Entry::Occupied(mut entry) => {
-                let flight = entry.get_mut();
-                let good = |air: &&mut Air<W>| {
-                    (air.start >= demand.not_before || mutant!(JoinOlderAir))
-                        && (air.stamp >= demand.min_stamp || mutant!(JoinBeforeInvalidation))
-                };
-                if let Some(air) = flight.air.iter_mut().rev().find(good) {
-                    air.waiters.push(waiter);
-                    return Ok(Asked::JoinedAir);
-                }
-                if let Some(wait) = &mut flight.wait {
-                    wait.waiters.push(waiter);
-                    return Ok(Asked::JoinedQueue);
-                }
-                if self.waiting >= self.queue_lines_max {
-                    return Err(waiter);
-                }
-                let standing = match (rides, flight.air.len() >= AIR_MAX) {
-                    (true, _) => Standing::Rides,
-                    (false, true) => Standing::Parked,
-                    (false, false) => Standing::Queued,
-                };
-                flight.wait = Some(Wait { waiters: vec![waiter], asked_by: asked_by.clone(), standing });
-                self.waiting += 1;
-                if standing == Standing::Queued {
-                    let ask = entry.key().clone();
-                    self.enqueue(ask);
-                }
-            }
-            Entry::Vacant(entry) => {
-                if self.waiting >= self.queue_lines_max {
-                    return Err(waiter);
-                }
-                let ask = entry.key().clone();
-                let standing = if rides { Standing::Rides } else { Standing::Queued };
-                let wait = Wait { waiters: vec![waiter], asked_by: asked_by.clone(), standing };
-                entry.insert(Flight { air: Vec::new(), wait: Some(wait) });
-                self.waiting += 1;
-                if standing == Standing::Queued {
-                    self.enqueue(ask);
-                }
-            }
+    /// Those who are told at once that nothing will come, since this was last asked.
+    pub fn take_refused(&mut self) -> Vec<(W, Refusal)> {
+        std::mem::take(&mut self.refused)
+    }
+
+    /// When a call may leave that may not now, if only time is missing for it.
+    pub fn next_wake(&mut self, now: Reading) -> Option<Mono> {
+        if self.waiting == 0 {
+            return None;
         }
-        Ok(Asked::Queued)
+        let usage = self.usage.next_change(self.limit.current(), now);
+        let breakers = self.breakers.iter().filter_map(Breaker::opens_until);
+        breakers.chain(usage).chain(self.again.next_due()).filter(|at| *at > now.mono).min()
     }
 
-    /// Sends what may leave: one call after another while permits and slots last.
-    pub fn pump(&mut self, now: Reading, stamp: Stamp) -> Vec<Departure> {
-        let mut departures = Vec::new();
-        while let Some(group) = self.next_group() {
-            if !self.usage.take(now.mono) {
-                self.order.push_front(group);
-                break;
-            }
-            departures.push(self.depart(group, now, stamp));
-        }
-        departures
-    }
-
-    /// A call is over: gives its waiters back, by ask, in the order of [`Departure::asks`].
-    pub fn land(&mut self, id: CallId, now: Mono) -> Vec<Vec<W>> {
-        let Some(asks) = self.calls.remove(&id) else { return Vec::new() };
-        self.usage.give_back(now);
-        let mut landed = Vec::with_capacity(asks.len());
-        for ask in asks {
-            let Entry::Occupied(mut entry) = self.flights.entry(ask) else {
-                landed.push(Vec::new());
-                continue;
-            };
-            let flight = entry.get_mut();
-            let position = flight.air.iter().position(|air| air.call == id);
-            landed.push(position.map(|at| flight.air.remove(at).waiters).unwrap_or_default());
-            match &mut flight.wait {
-                Some(wait) if wait.standing == Standing::Parked => {
-                    wait.standing = Standing::Queued;
-                    let ask = entry.key().clone();
-                    self.enqueue(ask);
-                }
-                Some(_) => {}
-                None if flight.air.is_empty() => {
-                    entry.remove();
-                }
-                None => {}
-            }
-        }
-        landed
-    }
-
-    /// When the next call may leave, if only time is missing for it.
-    pub fn next_wake(&self) -> Option<Mono> {
-        (self.waiting > 0).then(|| self.usage.next_slot()).flatten()
-    }
-
-    /// Keys that wait for a call to leave.
-    pub fn waiting(&self) -> usize {
-        self.waiting
-    }
-
-    /// Calls in the air.
-    pub fn in_flight(&self) -> usize {
-        self.usage.in_flight()
-    }
-
-    fn enqueue(&mut self, ask: Ask) {
-        let group = ask.group(&self.capabilities);
-        match self.groups.entry(group) {
-            Entry::Occupied(mut entry) => entry.get_mut().keys.push_back(ask),
-            Entry::Vacant(entry) => {
-                self.order.push_back(entry.key().clone());
-                entry.insert(Queue { keys: VecDeque::from([ask]) });
+    /// Takes a waiting key's waiters out of its flight: they are told. A riding stock's too, when its price is refused.
+    fn tell(&mut self, key: u32, refusal: Refusal) {
+        let stock = self.riding_stock(key);
+        for key in std::iter::once(key).chain(stock) {
+            if let Some(wait) = &mut self.flights.get_mut(key).wait {
+                self.refused.extend(wait.waiters.drain(..).map(|waiter| (waiter, refusal)));
             }
         }
     }
 
-    /// The first group that still has a key waiting.
-    fn next_group(&mut self) -> Option<Group> {
-        for _ in 0..self.order.len() {
-            let group = self.order.pop_front()?;
-            let Some(queue) = self.groups.get_mut(&group) else { continue };
-            while queue.keys.front().is_some_and(|ask| !waits(&self.flights, ask)) {
-                queue.keys.pop_front();
+    /// Forgets a key that waits outside of the queue, and the stock that rides with it. Who waits must have been told.
+    fn forget(&mut self, key: u32) {
+        let stock = self.riding_stock(key);
+        for key in std::iter::once(key).chain(stock) {
+            if self.flights.get_mut(key).wait.take().is_some() {
+                self.waiting -= 1;
             }
-            if queue.keys.is_empty() {
-                self.groups.remove(&group);
-            } else {
-                return Some(group);
-            }
+            self.flights.tidy(key);
         }
-        None
     }
 
-    fn depart(&mut self, group: Group, now: Reading, stamp: Stamp) -> Departure {
-        let id = CallId(self.next_call);
-        self.next_call += 1;
-        let operation_batch = match &group {
-            Group::Customers => self.capabilities.customers_batch,
-            Group::Prices { .. } => self.capabilities.prices_batch,
-            Group::Stock => self.capabilities.stock_batch,
+    /// The stock that rides with this price.
+    fn riding_stock(&self, key: u32) -> Option<u32> {
+        if !self.capabilities.offers {
+            return None;
+        }
+        let Ask::Price(header, line) = &self.flights.get(key).ask else { return None };
+        let ask = Ask::Stock(StockAsk { sku: line.sku.clone(), header: header.clone() });
+        let stock = self.flights.find(&ask).1?;
+        self.flights
+            .get(stock)
+            .wait
+            .as_ref()
+            .is_some_and(|wait| wait.standing == super::flights::Standing::Rides)
+            .then_some(stock)
+    }
+
+    /// Whether somebody will still be there at `at` to whom this key's answer matters.
+    fn is_awaited(&self, key: u32, at: Mono) -> bool {
+        let waits = |key: u32| {
+            let wait = self.flights.get(key).wait.as_ref();
+            wait.is_some_and(|wait| wait.waiters.iter().any(|waiter| waiter.waits_at(at)))
         };
-        let mut asks = Vec::new();
-        let mut asked_by = None;
-        let mut queue = self.groups.remove(&group).unwrap_or_default();
-        while asks.len() < operation_batch.max_items.max(1) {
-            let Some(ask) = queue.keys.pop_front() else { break };
-            if let Some(by) = self.take_off(&ask, id, now.mono, stamp) {
-                asked_by.get_or_insert(by);
-                asks.push(ask);
-            }
-        }
-        let call = self.call(&group, &asks);
-        if let Call::Offers(header, lines) = &call {
-            self.take_stock_along(id, header.clone(), lines.clone(), &mut asks, now.mono, stamp);
-        }
-        if !queue.keys.is_empty() {
-            self.groups.insert(group.clone(), queue);
-            self.order.push_back(group);
-        }
-        self.calls.insert(id, asks.clone());
-        Departure { id, call, asks, start: now, stamp, asked_by: asked_by.unwrap_or_else(|| "".into()) }
+        waits(key) || self.riding_stock(key).is_some_and(waits)
     }
 
-    /// Moves a waiting key into the air. `None`: it does not wait any more.
-    fn take_off(&mut self, ask: &Ask, call: CallId, start: Mono, stamp: Stamp) -> Option<Arc<str>> {
-        let flight = self.flights.get_mut(ask)?;
-        let wait = flight.wait.take_if(|wait| wait.standing == Standing::Queued)?;
-        self.waiting -= 1;
-        flight.air.push(Air { call, start, stamp, waiters: wait.waiters });
-        Some(wait.asked_by)
+    fn enqueue(&mut self, key: u32) {
+        let flight = self.flights.get_mut(key);
+        let operation = operation_of(&flight.ask);
+        let group = flight.ask.group(&self.capabilities);
+        let Some(wait) = &mut flight.wait else { return };
+        wait.standing = super::flights::Standing::Queued;
+        let spot = super::queue::Spot { lane: wait.lane, class: wait.class, operation };
+        self.queue.insert(key, spot, &wait.account, group);
     }
 
-    /// An offers call brings the stock of its SKUs: whoever waits for that waits for this call now, and whoever asks for it
-    /// from here on may join.
-    fn take_stock_along(
-        &mut self,
-        call: CallId,
-        header: Arc<crate::erp::Header>,
-        lines: Vec<crate::erp::AskedLine>,
-        asks: &mut Vec<Ask>,
-        start: Mono,
-        stamp: Stamp,
-    ) {
-        let mut skus: Vec<Sku> = lines.into_iter().map(|line| line.sku).collect();
-        skus.sort();
-        skus.dedup();
-        for sku in skus {
-            let ask = Ask::Stock(StockAsk { sku, header: header.clone() });
-            let flight = self.flights.entry(ask.clone()).or_insert_with(|| Flight { air: Vec::new(), wait: None });
-            let waiters = match flight.wait.take() {
-                Some(wait) => {
-                    self.waiting -= 1;
-                    wait.waiters
-                }
-                None => Vec::new(),
-            };
-            // More than two at a time is no harm here: these cost no call of their own.
-            flight.air.push(Air { call, start, stamp, waiters });
-            asks.push(ask);
-        }
-    }
-
-    fn call(&self, group: &Group, asks: &[Ask]) -> Call {
-        match group {
-            Group::Customers => Call::Customers(
-                asks.iter()
-                    .filter_map(|ask| match ask {
-                        Ask::Customer(customer) => Some(customer.clone()),
-                        _ => None,
-                    })
-                    .collect(),
-            ),
-            Group::Prices { header, .. } => {
-                let lines = asks
-                    .iter()
-                    .filter_map(|ask| match ask {
-                        Ask::Price(_, line) => Some(line.clone()),
-                        _ => None,
-                    })
-                    .collect();
-                if self.capabilities.offers {
-                    Call::Offers(header.clone(), lines)
-                } else {
-                    Call::Prices(header.clone(), lines)
-                }
-            }
-            Group::Stock => {
-                let stock: Vec<&StockAsk> = asks
-                    .iter()
-                    .filter_map(|ask| match ask {
-                        Ask::Stock(stock) => Some(stock),
-                        _ => None,
-                    })
-                    .collect();
-                let header = stock.first().map(|first| first.header.clone()).expect("a group that leads is not empty");
-                Call::Stock(header, stock.into_iter().map(|ask| ask.sku.clone()).collect())
-            }
-        }
+    /// Lines in one call, by kind of operation.
+    fn call_sizes(&self) -> [usize; OPERATIONS] {
+        [&self.capabilities.customers_batch, &self.capabilities.prices_batch, &self.capabilities.stock_batch]
+            .map(|rules| rules.max_items.max(1))
     }
 }
 
-fn waits<W>(flights: &HashMap<Ask, Flight<W>>, ask: &Ask) -> bool {
-    flights.get(ask).and_then(|flight| flight.wait.as_ref()).is_some_and(|wait| wait.standing == Standing::Queued)
+/// The kind that brings prices.
+const PRICES: usize = 1;
+
+/// Kinds of operations that fail apart from each other: customers, prices (with or without stock), stock.
+fn operation_of(ask: &Ask) -> usize {
+    match ask {
+        Ask::Customer(_) => 0,
+        Ask::Price(..) => PRICES,
+        Ask::Stock(_) => 2,
+    }
 }
 
-#[cfg(test)]
-#[path = "machine_tests.rs"]
-mod tests;
+/// The operation of the connector that an index stands for.
+fn operation_name(index: usize, capabilities: &Capabilities) -> Operation {
+    match index {
+        0 => Operation::Customers,
+        1 if capabilities.offers => Operation::Offers,
+        1 => Operation::Prices,
+        _ => Operation::Stock,
+    }
+}
+
+/// The stock of a SKU, asked with the header of a call that brings it.
+fn stock_ask(sku: &Sku, header: &Arc<crate::erp::Header>) -> Ask {
+    Ask::Stock(StockAsk { sku: sku.clone(), header: header.clone() })
+}

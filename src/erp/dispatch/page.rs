@@ -2,11 +2,12 @@
 //! caller that streams), not once per line.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
+use super::machine::Waiter;
 use crate::clock::{Clock, Mono};
 
 /// Where outcomes of a page's asks arrive. Dropping it costs nobody else anything: the flights go on.
@@ -22,30 +23,35 @@ struct Shared<O> {
     missing: AtomicUsize,
     wake: Notify,
     every_landing: bool,
+    /// Until when somebody waits, unless they leave before.
+    deadline: Mono,
+    left: AtomicBool,
 }
 
 /// One place of a page.
 #[derive(Debug)]
 pub struct Place<O> {
-    /// `None`: nobody waits for this one; it is asked so that the figure is fresh for the next.
-    shared: Option<Arc<Shared<O>>>,
+    shared: Arc<Shared<O>>,
     index: usize,
 }
 
 impl<O> Page<O> {
     /// A page that waits for `places` asks. `every_landing`: wake whenever something has arrived, not only at the end.
-    pub(super) fn new(places: usize, every_landing: bool) -> Self {
+    /// Nobody waits for it any more after `deadline`.
+    pub(super) fn new(places: usize, every_landing: bool, deadline: Mono) -> Self {
         let shared = Shared {
             arrived: Mutex::new(Vec::new()),
             missing: AtomicUsize::new(places),
             wake: Notify::new(),
             every_landing,
+            deadline,
+            left: AtomicBool::new(false),
         };
         Self { shared: Arc::new(shared) }
     }
 
-    pub(super) fn place(&self, index: usize, awaited: bool) -> Place<O> {
-        Place { shared: awaited.then(|| self.shared.clone()), index }
+    pub(super) fn place(&self, index: usize) -> Place<O> {
+        Place { shared: self.shared.clone(), index }
     }
 
     pub fn is_complete(&self) -> bool {
@@ -81,9 +87,22 @@ impl<O> Page<O> {
     }
 }
 
+impl<O> Drop for Page<O> {
+    /// Whoever waited has left; the dispatcher sees it when it is the turn of one of the page's asks.
+    fn drop(&mut self) {
+        self.shared.left.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<O> Waiter for Place<O> {
+    fn waits_at(&self, at: Mono) -> bool {
+        at <= self.shared.deadline && !self.shared.left.load(Ordering::Relaxed)
+    }
+}
+
 impl<O> Place<O> {
     pub(super) fn fill(self, outcome: O) {
-        let Some(shared) = self.shared else { return };
+        let Self { shared, .. } = &self;
         shared.arrived.lock().push((self.index, outcome));
         let last = shared.missing.fetch_sub(1, Ordering::AcqRel) == 1;
         if last || shared.every_landing {

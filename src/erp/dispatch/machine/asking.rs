@@ -1,0 +1,279 @@
+//! Somebody asks: join, move up, be refused in time, or queue.
+
+use std::time::Duration;
+
+use super::{AIR_MAX, Asked, Machine, PRICES, RIDERS_MAX, Terms, Waiter, operation_of};
+use crate::clock::Mono;
+use crate::erp::breaker::State;
+use crate::erp::dispatch::Refusal;
+use crate::erp::dispatch::ask::Ask;
+use crate::erp::dispatch::driver::{Need, Want};
+use crate::erp::dispatch::flights::{Air, Standing, Wait};
+use crate::erp::dispatch::queue::{Class, Spot};
+use crate::mutants::mutant;
+
+impl<W: Waiter> Machine<W> {
+    /// Asks for one key. Every key of a page is asked before [`Machine::pump`] is called, or the first would leave alone; the
+    /// stock of a SKU right after its price. A waiter is given where the page waits for it.
+    pub fn ask(&mut self, terms: &Terms<'_>, want: Want, waiter: Option<W>) -> Asked {
+        let price = self.price_before.take().filter(|_| want.with_price && self.capabilities.offers);
+        let is_price = matches!(want.ask, Ask::Price(..));
+        let (asked, key) = self.decide(terms, want, waiter, price);
+        if is_price && asked.waits() {
+            self.price_before = key;
+        }
+        asked
+    }
+
+    fn decide(&mut self, terms: &Terms<'_>, want: Want, waiter: Option<W>, price: Option<u32>) -> (Asked, Option<u32>) {
+        let Want { ask, demand, mut need, .. } = want;
+        let mut waiter = waiter;
+        let now = terms.now.mono;
+        let (hash, found) = self.flights.find(&ask);
+        if let Some(key) = found {
+            let good = |air: &&mut Air<W>| {
+                let late_enough = air.start >= demand.not_before || mutant!(JoinOlderAir);
+                late_enough && (air.stamp >= demand.min_stamp || mutant!(JoinBeforeInvalidation))
+            };
+            if let Some(air) = self.flights.get_mut(key).air.iter_mut().rev().find(good) {
+                air.was.waiters.extend(waiter);
+                return (Asked::JoinedAir, Some(key));
+            }
+        }
+        // What holds for everybody who asks for this now. The key goes on in the background all the same, unless it is bad.
+        let mut told = None;
+        if let Some(refusal) = self.no_use(&ask, terms) {
+            self.refused.extend(waiter.take().map(|waiter| (waiter, refusal)));
+            if refusal == Refusal::Denied || mutant!(RefusedKeyForgotten) {
+                return (Asked::Refused(refusal), None);
+            }
+            told = Some(refusal);
+            if need == Need::Awaited {
+                need = Need::Refresh;
+            }
+        }
+        let answer = |asked| told.map_or(asked, Asked::Background);
+        if let Some(key) = found
+            && self.flights.get(key).wait.is_some()
+        {
+            if mutant!(RefuseJoiners) && waiter.is_some() {
+                self.refused.extend(waiter.map(|waiter| (waiter, Refusal::TooLate)));
+                return (Asked::Refused(Refusal::TooLate), Some(key));
+            }
+            self.join(key, terms, need, waiter, price.is_some());
+            return (answer(Asked::JoinedQueue), Some(key));
+        }
+        if need == Need::Rider {
+            return (Asked::JoinedQueue, self.ride_along(hash, found, ask, terms));
+        }
+        let operation = operation_of(&ask);
+        let waits = need == Need::Awaited && now < terms.deadline;
+        let mut class = if waits { Class::Foreground } else { Class::Background };
+        // Stock that rides with its price comes with the call for that.
+        let called = if price.is_some() { PRICES } else { operation };
+        if waits && self.is_too_late(&ask, called, terms) {
+            told = Some(Refusal::TooLate);
+            self.refused.extend(waiter.take().map(|waiter| (waiter, Refusal::TooLate)));
+            class = Class::Background;
+            if mutant!(RefusedKeyForgotten) {
+                return (Asked::Refused(Refusal::TooLate), None);
+            }
+        }
+        if self.waiting >= self.queue_lines_max && !self.make_room(terms, class) {
+            self.refused.extend(waiter.map(|waiter| (waiter, Refusal::QueueFull)));
+            return (Asked::Refused(told.unwrap_or(Refusal::QueueFull)), None);
+        }
+        // The price may have been dropped to make room.
+        let price = price.filter(|price| self.is_price_of(*price, &ask));
+        let key = found.unwrap_or_else(|| self.flights.insert(hash, ask));
+        let flight = self.flights.get_mut(key);
+        let standing = match (price.is_some(), flight.air.len() >= AIR_MAX) {
+            (true, _) => Standing::Rides,
+            (false, true) => Standing::Parked,
+            (false, false) => Standing::Queued,
+        };
+        flight.wait = Some(Wait {
+            waiters: Vec::from_iter(waiter),
+            standing,
+            lane: terms.lane,
+            class,
+            account: terms.account.clone(),
+            asked_by: terms.asked_by.clone(),
+            since: now,
+            retried: false,
+        });
+        self.waiting += 1;
+        if standing == Standing::Queued {
+            self.enqueue(key);
+        }
+        if class == Class::Foreground
+            && let Some(price) = price
+        {
+            // Its price may be a refresh that nobody waits for: somebody waits for this call now.
+            self.lift(price, terms, Class::Foreground, true);
+        }
+        (told.map_or(Asked::Queued, Asked::Background), Some(key))
+    }
+
+    /// Whether this is the waiting price of the stock's SKU.
+    fn is_price_of(&self, price: u32, stock: &Ask) -> bool {
+        let Some(flight) = self.flights.known(price).filter(|flight| flight.wait.is_some()) else { return false };
+        matches!((&flight.ask, stock), (Ask::Price(_, line), Ask::Stock(stock)) if line.sku == stock.sku)
+    }
+
+    /// Why nobody need wait for this now, whoever they are.
+    fn no_use(&mut self, ask: &Ask, terms: &Terms<'_>) -> Option<Refusal> {
+        let now = terms.now;
+        if self.denied.is_denied(ask, now.mono) {
+            return Some(Refusal::Denied);
+        }
+        if self.usage.is_closed(now.wall) {
+            return Some(Refusal::Maintenance);
+        }
+        self.breakers[operation_of(ask)].is_open(now.mono).then_some(Refusal::BreakerOpen)
+    }
+
+    /// Joins a key that waits.
+    fn join(&mut self, key: u32, terms: &Terms<'_>, need: Need, waiter: Option<W>, rides: bool) {
+        if need == Need::Rider {
+            return;
+        }
+        if let Some(wait) = &mut self.flights.get_mut(key).wait {
+            wait.waiters.extend(waiter);
+        }
+        let waits = need == Need::Awaited && terms.now.mono < terms.deadline;
+        self.lift(key, terms, if waits { Class::Foreground } else { Class::Background }, rides);
+    }
+
+    /// Moves a waiting key into the lane of whoever needs it more urgently, and into their account. Never back.
+    fn lift(&mut self, key: u32, terms: &Terms<'_>, class: Class, rides: bool) {
+        let flight = self.flights.get_mut(key);
+        let Some(wait) = &mut flight.wait else { return };
+        let standing = wait.standing;
+        let higher = (class, terms.lane) < (wait.class, wait.lane) && !mutant!(NoInheritance);
+        if !higher && standing != Standing::Rider {
+            return;
+        }
+        if matches!(standing, Standing::Queued | Standing::Rider) {
+            self.queue.remove(key);
+        }
+        (wait.class, wait.lane, wait.account) = (class, terms.lane, terms.account.clone());
+        match standing {
+            Standing::Queued => self.enqueue(key),
+            Standing::Rider => {
+                self.waiting += 1;
+                if rides {
+                    wait.standing = Standing::Rides;
+                } else {
+                    self.enqueue(key);
+                }
+            }
+            // The stock is wanted sooner than its price: it goes by itself, if it can.
+            Standing::Rides if !rides && self.capabilities.stock => self.enqueue(key),
+            Standing::Rides | Standing::Parked | Standing::Again => {}
+        }
+    }
+
+    /// A key that would only come along.
+    fn ride_along(&mut self, hash: u64, found: Option<u32>, ask: Ask, terms: &Terms<'_>) -> Option<u32> {
+        if self.queue.riders() >= RIDERS_MAX {
+            self.forget_oldest_rider();
+        }
+        let group = ask.group(&self.capabilities);
+        let key = found.unwrap_or_else(|| self.flights.insert(hash, ask));
+        self.flights.get_mut(key).wait = Some(Wait {
+            waiters: Vec::new(),
+            standing: Standing::Rider,
+            lane: terms.lane,
+            class: Class::Background,
+            account: terms.account.clone(),
+            asked_by: terms.asked_by.clone(),
+            since: terms.now.mono,
+            retried: false,
+        });
+        if mutant!(RiderCausesCall) {
+            self.waiting += 1;
+            self.enqueue(key);
+        } else {
+            self.queue.insert_rider(key, group);
+        }
+        None
+    }
+
+    pub(super) fn forget_oldest_rider(&mut self) {
+        let Some(key) = self.queue.oldest_rider() else { return };
+        self.queue.remove(key);
+        self.flights.get_mut(key).wait = None;
+        self.flights.tidy(key);
+        self.tally.riders_forgotten += 1;
+    }
+
+    pub(super) fn rider_since(&self) -> Option<Mono> {
+        let key = self.queue.oldest_rider()?;
+        self.flights.get(key).wait.as_ref().map(|wait| wait.since)
+    }
+
+    /// Whether even in the best case the answer comes after the caller's time is up.
+    fn is_too_late(&mut self, ask: &Ask, operation: usize, terms: &Terms<'_>) -> bool {
+        let left = terms.deadline.since(terms.now.mono);
+        if self.soonest_answer(ask, operation, terms) <= left {
+            return false;
+        }
+        // Some who stand before may be gone by now.
+        !self.sink_gone(terms) || self.soonest_answer(ask, operation, terms) > left
+    }
+
+    /// How long an answer takes at least: the calls that are certain to leave before, at the rate at which they may leave, and
+    /// half of what the call itself takes when nothing else is going on.
+    fn soonest_answer(&mut self, ask: &Ask, operation: usize, terms: &Terms<'_>) -> Duration {
+        let quickest = self.limit.expected(operation, 1) / 2;
+        let limit = self.limit.current();
+        let ahead = if self.waiting == 0 {
+            0
+        } else {
+            let spot = Spot { lane: terms.lane, class: Class::Foreground, operation };
+            let group = ask.group(&self.capabilities);
+            self.queue.calls_before(spot, terms.account, &group, self.call_sizes()[operation])
+        };
+        let rounds = u32::try_from(ahead / limit).unwrap_or(u32::MAX);
+        quickest.saturating_mul(rounds).max(self.usage.soonest(ahead, limit, terms.now.mono)) + quickest
+    }
+
+    /// Lets the heads of this lane and those above sink for whom nobody waits any more. Whether there were any.
+    fn sink_gone(&mut self, terms: &Terms<'_>) -> bool {
+        let sizes = self.call_sizes();
+        let may_leave =
+            self.breakers.each_mut().map(|breaker| !matches!(breaker.state(terms.now.mono), State::Open(_)));
+        let mut sank = false;
+        for lane in crate::erp::dispatch::Lane::ALL.into_iter().filter(|lane| !terms.lane.is_above(*lane)) {
+            while let Some(head) = self.queue.head(lane, Class::Foreground, may_leave, sizes) {
+                if self.is_awaited(head, terms.now.mono) {
+                    break;
+                }
+                self.sink(head);
+                sank = true;
+            }
+        }
+        sank
+    }
+
+    /// Nobody waits for this any more: it goes on in the background of its lane.
+    pub(super) fn sink(&mut self, key: u32) {
+        self.queue.remove(key);
+        if let Some(wait) = &mut self.flights.get_mut(key).wait {
+            wait.class = Class::Background;
+        }
+        self.enqueue(key);
+        self.tally.sunk += 1;
+    }
+
+    /// Drops somebody less urgent.
+    fn make_room(&mut self, terms: &Terms<'_>, class: Class) -> bool {
+        let Some(victim) = self.queue.victim(terms.lane, class, terms.account) else { return false };
+        self.queue.remove(victim);
+        self.tell(victim, Refusal::QueueFull);
+        self.forget(victim);
+        self.tally.shed += 1;
+        true
+    }
+}

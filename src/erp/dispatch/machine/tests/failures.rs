@@ -1,0 +1,206 @@
+//! Calls that fail.
+
+use super::*;
+use crate::erp::breaker::{FAILURES_IN_A_ROW, PROBES, State};
+use crate::erp::dispatch::maintenance::Maintenance;
+
+fn is_poison(departure: &Departure, sku: &str) -> bool {
+    let (Call::Prices(_, lines) | Call::Offers(_, lines)) = &departure.call else { return false };
+    lines.iter().any(|line| line.sku.as_str() == sku)
+}
+
+/// Runs an ERP that fails for one SKU until nothing waits; gives calls made and who was answered how.
+fn run(machine: &mut Machine<usize>, poison: &str, now: &mut u64) -> (usize, Vec<usize>, Vec<usize>) {
+    let (mut calls, mut good, mut bad) = (0, Vec::new(), Vec::new());
+    while machine.waiting() > 0 {
+        let departures = pump(machine, *now);
+        if departures.is_empty() {
+            *now = machine.next_wake(at(*now)).expect("what waits leaves some time").0.div_ceil(1000);
+        }
+        for departure in departures {
+            calls += 1;
+            *now += 10;
+            let failed = is_poison(&departure, poison);
+            let ended = if failed { Ended::Erred } else { Ended::Answered };
+            let told: Vec<usize> = machine.land(departure.id, ended, at(*now).mono).into_iter().flatten().collect();
+            if failed { &mut bad } else { &mut good }.extend(told);
+        }
+        bad.extend(machine.take_refused().into_iter().map(|(who, _)| who));
+    }
+    good.sort_unstable();
+    (calls, good, bad)
+}
+
+fn healthy(capabilities: Capabilities, permits: usize) -> Machine<usize> {
+    let mut machine = Machine::new(capabilities, &budget(permits), Mono(0));
+    ask_how(&mut machine, price("C", 999), HOW, 999);
+    let call = pump(&mut machine, 0).remove(0);
+    land(&mut machine, &call, 1);
+    machine
+}
+
+#[test]
+fn one_bad_line_is_found_and_fails_alone() {
+    for offers in [false, true] {
+        let mut machine = healthy(Capabilities { offers, ..capabilities(50) }, 4);
+        for sku in 0..50 {
+            ask_how(&mut machine, price("C", sku), HOW, sku);
+            if offers {
+                ask_how(&mut machine, stock(sku), How { rides: true, ..HOW }, 100 + sku);
+            }
+        }
+        let mut now = 10;
+        let (calls, good, bad) = run(&mut machine, "S7", &mut now);
+        assert_eq!(bad, if offers { vec![7, 107] } else { vec![7] });
+        assert_eq!(good.len(), if offers { 98 } else { 49 });
+        assert!(calls <= 13, "{calls} calls");
+        let load = machine.load(at(now).mono);
+        assert_eq!((load.tally.bisections, load.tally.denied, load.denied), (1, 1, 1));
+        assert!(load.breakers.iter().all(|(_, state)| *state == State::Closed));
+        assert_eq!(machine.flights.len(), 0);
+        // It is not asked again for a while.
+        let asked = ask_how(&mut machine, price("C", 7), How { now, ..HOW }, 7);
+        assert_eq!(asked, Asked::Refused(Refusal::Denied));
+        assert_eq!(machine.take_refused(), [(7, Refusal::Denied)]);
+        assert_eq!(ask_how(&mut machine, price("C", 7), How { now: now + 60_000, ..HOW }, 7), Asked::Queued);
+    }
+}
+
+#[test]
+fn a_bad_line_of_one_customer_is_asked_for_another_but_alone() {
+    let mut machine = healthy(capabilities(50), 4);
+    for sku in 0..20 {
+        ask_how(&mut machine, price("C", sku), HOW, sku);
+    }
+    let mut now = 10;
+    run(&mut machine, "S7", &mut now);
+    for sku in 0..20 {
+        ask_how(&mut machine, price("D", sku), How { now, ..HOW }, sku);
+    }
+    let calls = pump(&mut machine, now);
+    let mut sizes: Vec<usize> = calls.iter().map(|call| of(call).1).collect();
+    sizes.sort_unstable();
+    assert_eq!(sizes, [1, 19]);
+    for call in &calls {
+        land(&mut machine, call, now + 1);
+    }
+    assert_eq!(machine.load(at(now).mono).denied, 1, "for the other it works");
+}
+
+#[test]
+fn many_customers_with_the_bad_line_do_not_open_the_breaker() {
+    let mut machine = healthy(capabilities(50), 4);
+    let mut now = 10;
+    for customer in 0..30 {
+        for sku in 0..20 {
+            ask_how(&mut machine, price(&format!("C{customer}"), sku), How { now, ..HOW }, sku);
+        }
+    }
+    let (_, good, bad) = run(&mut machine, "S7", &mut now);
+    assert!(bad.iter().all(|sku| *sku == 7), "{bad:?}");
+    assert_eq!((good.len(), bad.len()), (30 * 19, 30));
+    assert_eq!(machine.load(at(now).mono).tally.breaker_openings, 0);
+}
+
+#[test]
+fn an_erp_that_fails_for_everything_opens_the_breaker_and_nobody_is_denied() {
+    let mut machine = healthy(capabilities(50), 2);
+    let mut now = 10;
+    let mut calls = 0;
+    for page in 0..40 {
+        for sku in 0..20 {
+            ask_how(&mut machine, price("C", page * 20 + sku), How { now, ..HOW }, sku);
+        }
+        for departure in pump(&mut machine, now) {
+            calls += 1;
+            machine.land(departure.id, Ended::Erred, at(now + 5).mono);
+        }
+        now += 10;
+    }
+    let load = machine.load(at(now).mono);
+    assert!(matches!(load.breakers[1].1, State::Open(_)), "{load:?}");
+    assert!(calls <= 20, "{calls}");
+    assert_eq!(load.denied, 0);
+    assert_eq!(load.lanes.iter().map(|lane| lane.foreground).sum::<usize>(), 0, "whoever waited was told");
+}
+
+#[test]
+fn an_open_breaker_answers_at_once_keeps_the_keys_and_lets_so_many_probes_through() {
+    let mut machine = Machine::new(capabilities(1), &budget(4), Mono(0));
+    for sku in 0..20 {
+        ask_how(&mut machine, price("C", sku), HOW, sku);
+    }
+    let mut now = 0;
+    let mut failed = 0;
+    while failed < FAILURES_IN_A_ROW as usize {
+        for call in pump(&mut machine, now) {
+            machine.land(call.id, Ended::TimedOut, at(now).mono);
+            failed += 1;
+            now += 1;
+        }
+    }
+    let told = machine.take_refused();
+    assert!(told.iter().all(|(_, refusal)| *refusal == Refusal::BreakerOpen));
+    let asked = ask_how(&mut machine, price("C", 100), How { now, ..HOW }, 100);
+    assert_eq!(asked, Asked::Background(Refusal::BreakerOpen));
+    assert_eq!(told.len() + failed, 20, "all of them");
+    // Another operation goes on.
+    ask_how(&mut machine, stock(1), How { now, ..HOW }, 1);
+    assert_eq!(pump(&mut machine, now).len(), 1);
+    assert!(machine.waiting() > 0);
+    let wake = machine.next_wake(at(now)).unwrap().0 / 1000 + 1;
+    assert_eq!(pump(&mut machine, wake).len(), PROBES as usize);
+    assert_eq!(pump(&mut machine, wake + 10).len(), 0);
+}
+
+#[test]
+fn what_was_not_reached_is_asked_once_more_within_a_tenth_and_a_timeout_never() {
+    let run = |ended: Ended| {
+        let mut machine = Machine::new(capabilities(1), &budget(1), Mono(0));
+        let (mut now, mut calls, mut told) = (0, 0u64, 0);
+        for sku in 0..400 {
+            ask_how(&mut machine, price("C", sku), How { now, ..HOW }, sku);
+            loop {
+                let Some(call) = pump(&mut machine, now).pop() else {
+                    match machine.next_wake(at(now)) {
+                        Some(wake) => now = wake.0.div_ceil(1000),
+                        None => break,
+                    }
+                    continue;
+                };
+                calls += 1;
+                now += 1;
+                // One in four fails, so that the breaker stays out of it.
+                let ended = if calls % 4 == 0 { ended } else { Ended::Answered };
+                told += machine.land(call.id, ended, at(now).mono).into_iter().flatten().count();
+            }
+        }
+        assert_eq!(told, 400, "everybody is told once");
+        (calls, machine.load(at(now).mono).tally.retries)
+    };
+    let (calls, retries) = run(Ended::Unreached);
+    assert!(retries > 0 && retries * 10 <= calls, "{retries} of {calls}");
+    assert_eq!(run(Ended::TimedOut), (400, 0));
+}
+
+#[test]
+fn in_maintenance_whoever_waits_is_told_and_nothing_leaves() {
+    let maintenance = Maintenance::new(&["Thu 01:00-Thu 02:00"], jiff::tz::TimeZone::UTC).unwrap();
+    // The test's wall clock begins on Thursday, 1970-01-01.
+    let mut machine = Machine::new(capabilities(1), &Budget { maintenance, ..budget(1) }, Mono(0));
+    let hour = 3_600_000;
+    let before = hour - 20_000;
+    ask_how(&mut machine, price("C", 0), How { now: before, ..HOW }, 0usize);
+    let call = pump(&mut machine, before).remove(0);
+    ask_how(&mut machine, price("C", 1), How { now: before, ..HOW }, 1);
+    land(&mut machine, &call, hour - 9_000);
+    assert!(pump(&mut machine, hour - 9_000).is_empty(), "it could run into the window");
+    assert_eq!(machine.take_refused(), [(1, Refusal::Maintenance)]);
+    let now = hour + 1;
+    let asked = ask_how(&mut machine, price("C", 2), How { now, ..HOW }, 2);
+    assert_eq!(asked, Asked::Background(Refusal::Maintenance));
+    assert!(pump(&mut machine, now).is_empty());
+    assert!(machine.next_wake(at(now)).is_some());
+    assert_eq!(pump(&mut machine, 2 * hour).len(), 1);
+    assert_eq!(machine.waiting(), 1);
+}

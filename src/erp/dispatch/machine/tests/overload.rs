@@ -1,0 +1,106 @@
+//! More is asked than can be answered.
+
+use super::*;
+
+/// A machine that knows what a call takes: `micros` each, whatever its size.
+fn learned(permits: usize, max_items: usize, millis: u64) -> (Machine<Until>, u64) {
+    let mut machine = Machine::new(capabilities(max_items), &budget(permits), Mono(0));
+    let mut now = 0;
+    for sku in 0..4 {
+        ask_how(&mut machine, price("teacher", sku), How { now, ..HOW }, Until(u64::MAX / 2000, 0));
+        let call = pump(&mut machine, now).remove(0);
+        now += millis;
+        land(&mut machine, &call, now);
+    }
+    (machine, now)
+}
+
+#[test]
+fn whoever_cannot_be_answered_in_time_is_told_at_once_and_their_key_still_fetched() {
+    let (mut machine, now) = learned(1, 10, 1000);
+    let how = How { now, time: 300, ..HOW };
+    let asked = ask_how(&mut machine, price("C", 1), how, Until(now + 300, 1));
+    assert_eq!(asked, Asked::Background(Refusal::TooLate));
+    assert_eq!(machine.take_refused(), [(Until(now + 300, 1), Refusal::TooLate)]);
+    let call = pump(&mut machine, now).remove(0);
+    assert!(call.background);
+    assert_eq!(of(&call), ("C".into(), 1));
+    // Joining what flies or waits is never refused.
+    assert_eq!(ask_how(&mut machine, price("C", 1), how, Until(now + 300, 2)), Asked::JoinedAir);
+    ask_how(&mut machine, price("C", 2), How { time: 5000, ..how }, Until(now + 5000, 3));
+    assert_eq!(ask_how(&mut machine, price("C", 2), how, Until(now + 300, 4)), Asked::JoinedQueue);
+    assert!(machine.take_refused().is_empty());
+}
+
+#[test]
+fn a_queue_too_long_is_too_late() {
+    let (mut machine, now) = learned(1, 10, 1000);
+    let how = How { now, time: 3000, lane: Lane::List, ..HOW };
+    let asked: Vec<Asked> =
+        (0..20).map(|n| ask_how(&mut machine, price(&format!("C{n}"), 1), how, Until(now + 3000, n))).collect();
+    let queued = asked.iter().filter(|asked| **asked == Asked::Queued).count();
+    assert!((3..=6).contains(&queued), "a second each, three seconds' time: {queued}");
+    // A higher lane does not stand behind them.
+    let higher = ask_how(&mut machine, price("D", 1), How { lane: Lane::Checkout, ..how }, Until(now + 3000, 99));
+    assert_eq!(higher, Asked::Queued);
+}
+
+#[test]
+fn a_page_without_time_refuses_nothing_and_waits_in_the_background() {
+    let (mut machine, now) = learned(1, 10, 1000);
+    let asked = ask_how(&mut machine, price("C", 1), How { now, time: 0, ..HOW }, Until(now, 1));
+    assert_eq!(asked, Asked::Queued);
+    assert!(machine.take_refused().is_empty());
+    let call = pump(&mut machine, now).remove(0);
+    assert!(call.background);
+    assert_eq!(land(&mut machine, &call, now + 1000), [Until(now, 1)], "it is told all the same");
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_makes_way() {
+    let (mut machine, now) = learned(1, 10, 100);
+    ask_how(&mut machine, price("first", 0), How { now, ..HOW }, Until(now + 9000, 0));
+    let first = pump(&mut machine, now).remove(0);
+    ask_how(&mut machine, price("gone", 1), How { now, time: 500, lane: Lane::Checkout, ..HOW }, Until(now + 500, 1));
+    ask_how(&mut machine, price("there", 2), How { now, time: 9000, ..HOW }, Until(now + 9000, 2));
+    land(&mut machine, &first, now + 1000);
+    let next = pump(&mut machine, now + 1000).remove(0);
+    assert_eq!(of(&next).0, "there");
+    land(&mut machine, &next, now + 1100);
+    let last = pump(&mut machine, now + 1100).remove(0);
+    assert_eq!((of(&last).0, last.background), ("gone".into(), true));
+    assert_eq!(land(&mut machine, &last, now + 1200), [Until(now + 500, 1)]);
+}
+
+#[test]
+fn when_the_queue_is_full_the_least_urgent_make_room() {
+    let mut machine = Machine::new(capabilities(1), &Budget { queue_lines_max: 3, ..budget(1) }, Mono(0));
+    ask_how(&mut machine, price("first", 0), HOW, 0usize);
+    pump(&mut machine, 0);
+    ask_how(&mut machine, price("A", 1), lane(Lane::List), 1);
+    ask_how(&mut machine, price("A", 2), How { need: Need::Refresh, lane: Lane::Checkout, ..HOW }, 2);
+    ask_how(&mut machine, price("A", 3), lane(Lane::Detail), 3);
+    // The background goes first, whatever its lane; nobody waited for it.
+    assert_eq!(ask_how(&mut machine, price("B", 4), lane(Lane::Cart), 4), Asked::Queued);
+    assert!(machine.take_refused().is_empty());
+    // Then the lowest lane.
+    assert_eq!(ask_how(&mut machine, price("B", 5), lane(Lane::Cart), 5), Asked::Queued);
+    assert_eq!(machine.take_refused(), [(1, Refusal::QueueFull)]);
+    // There is nobody below.
+    assert_eq!(ask_how(&mut machine, price("B", 6), lane(Lane::List), 6), Asked::Refused(Refusal::QueueFull));
+    assert_eq!(machine.take_refused(), [(6, Refusal::QueueFull)]);
+    assert_eq!(machine.waiting(), 3);
+}
+
+#[test]
+fn a_full_queue_is_shared_among_accounts() {
+    let mut machine = Machine::new(capabilities(1), &Budget { queue_lines_max: 10, ..budget(1) }, Mono(0));
+    ask_how(&mut machine, price("first", 0), HOW, 0usize);
+    pump(&mut machine, 0);
+    for sku in 0..10 {
+        ask_how(&mut machine, price("flood", sku), HOW, sku);
+    }
+    let queued = (0..10).filter(|sku| ask_how(&mut machine, price("C", *sku), HOW, 100 + sku) == Asked::Queued).count();
+    assert_eq!(queued, 5);
+    assert!(machine.take_refused()[..5].iter().all(|(who, _)| *who < 10), "the flood makes room");
+}
