@@ -1,6 +1,7 @@
 //! Lines the ERP trips over: not asked again for a while, so that they cost no further calls.
 //!
-//! What is denied is the key that failed when it was asked alone: one customer's line, and nobody else's. Its SKU becomes a
+//! What is denied is the key that failed twice, the second time alone: one customer's line, and nobody else's. (A single
+//! failure may be the ERP's passing trouble.) Its SKU becomes a
 //! suspect for longer: whoever else asks for it has it asked in a call of its own, so that it can spoil no batch.
 
 use std::collections::VecDeque;
@@ -61,10 +62,15 @@ impl<K: Clone + Eq + Hash> Listed<K> {
 }
 
 impl Denied {
-    pub fn deny(&mut self, ask: Ask, now: Mono) {
-        if let Some(sku) = sku(&ask) {
+    /// Its SKU is asked alone from now on.
+    pub fn suspect(&mut self, ask: &Ask, now: Mono) {
+        if let Some(sku) = sku(ask) {
             self.suspects.add(sku.clone(), now.plus(SUSPECT_FOR), now);
         }
+    }
+
+    pub fn deny(&mut self, ask: Ask, now: Mono) {
+        self.suspect(&ask, now);
         self.keys.add(ask, now.plus(DENIED_FOR), now);
     }
 

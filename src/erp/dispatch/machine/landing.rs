@@ -140,12 +140,16 @@ impl<W: Waiter> Machine<W> {
             }
             return;
         }
-        // One that was seen failing alone, or the first after all went well. A second one in a row is rather the operation.
+        // One whose SKU failed before is denied; the first after all went well is suspected. A second one in a row is rather
+        // the operation.
         let first = self.breakers[operation].is_well() && self.lone_failures[operation] == 0;
         self.lone_failures[operation] += 1;
-        if first || self.denied.is_suspect(&ask, now) {
+        if self.denied.is_suspect(&ask, now) {
             self.breakers[operation].undecided(call.start);
             self.deny(ask, now);
+        } else if first {
+            self.breakers[operation].undecided(call.start);
+            self.denied.suspect(&ask, now);
         } else {
             self.operation_failed(operation, call.start, now);
         }

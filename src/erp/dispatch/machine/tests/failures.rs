@@ -88,6 +88,20 @@ fn a_bad_line_of_one_customer_is_asked_for_another_but_alone() {
 }
 
 #[test]
+fn a_line_that_fails_once_is_asked_again_and_one_that_fails_twice_is_not() {
+    let mut machine = healthy(capabilities(50), 4);
+    let mut fate = Vec::new();
+    for _ in 0..3 {
+        fate.push(ask_how(&mut machine, price("C", 7), HOW, 7));
+        for call in pump(&mut machine, 10) {
+            machine.land(call.id, Ended::Erred, at(20).mono);
+        }
+    }
+    assert_eq!(fate, [Asked::Queued, Asked::Queued, Asked::Refused(Refusal::Denied)]);
+    assert_eq!(machine.load(at(20).mono).tally.breaker_openings, 0);
+}
+
+#[test]
 fn many_customers_with_the_bad_line_do_not_open_the_breaker() {
     let mut machine = healthy(capabilities(50), 4);
     let mut now = 10;
