@@ -71,6 +71,10 @@ pub struct Reading {
 }
 
 impl Reading {
+    pub fn plus(self, duration: Duration) -> Reading {
+        Reading { mono: self.mono.plus(duration), wall: self.wall.plus(duration) }
+    }
+
     /// The older of two.
     pub fn older(self, other: Reading) -> Reading {
         if other.mono < self.mono { other } else { self }

@@ -52,6 +52,7 @@ pub enum Mutant {
     ShareOtherList,
     ShareDespiteOwnPrices,
     FactsHaveNoAge,
+    AgeFromLanding,
 }
 
 impl Mutant {
@@ -94,6 +95,7 @@ impl Mutant {
         Mutant::ShareOtherList,
         Mutant::ShareDespiteOwnPrices,
         Mutant::FactsHaveNoAge,
+        Mutant::AgeFromLanding,
     ];
 }
 

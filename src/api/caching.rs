@@ -7,6 +7,7 @@ use http::HeaderValue;
 
 use crate::clock::Timestamp;
 use crate::offer::answer::{Freshness, LineStatus, OfferAnswer, Source};
+use crate::offer::lookup::{DAY_CHANGED, PENDING};
 use crate::offer::{AvailabilityAnswer, PriceAnswer};
 
 /// What the lines of an answer have in common.
@@ -16,6 +17,8 @@ pub struct Kept {
     forwarded: bool,
     /// Something is served past its age.
     stale: bool,
+    /// It is because the ERP was asked and did not answer: why.
+    failed: Option<&'static str>,
     /// Something has no age, so that nobody may keep the answer.
     ageless: bool,
     /// The first to expire. `None`: nothing does.
@@ -57,6 +60,7 @@ impl Kept {
     fn see(&mut self, freshness: &Freshness) {
         self.forwarded |= freshness.source == Source::Erp;
         self.stale |= freshness.stale.is_some();
+        self.failed = self.failed.or(freshness.stale.filter(|reason| !matches!(*reason, PENDING | DAY_CHANGED)));
         self.expires_at = Some(self.expires_at.map_or(freshness.expires_at, |at| at.min(freshness.expires_at)));
     }
 
@@ -82,9 +86,10 @@ impl Kept {
     pub fn cache_status(&self, now: Timestamp) -> HeaderValue {
         if self.forwarded {
             HeaderValue::from_static("comptoir; fwd=miss")
-        } else if self.stale {
-            HeaderValue::from_static("comptoir; fwd=stale")
+        } else if let Some(reason) = self.failed {
+            text(format!("comptoir; fwd=stale; detail={reason}"))
         } else {
+            // A stale hit has a negative time to live.
             match self.expires_at {
                 Some(at) => text(format!("comptoir; hit; ttl={}", at.0.saturating_sub(now.0).div_euclid(1000))),
                 None => HeaderValue::from_static("comptoir; hit"),
@@ -120,7 +125,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_000_000);
 
     fn kept(forwarded: bool, stale: bool, ageless: bool, left_ms: i64) -> Kept {
-        Kept { forwarded, stale, ageless, expires_at: Some(Timestamp(NOW.0 + left_ms)) }
+        Kept { forwarded, stale, failed: None, ageless, expires_at: Some(Timestamp(NOW.0 + left_ms)) }
     }
 
     #[test]
@@ -128,7 +133,12 @@ mod tests {
         for (kept, public, status) in [
             (kept(false, false, false, 59_999), "public, max-age=59", "comptoir; hit; ttl=59"),
             (kept(true, false, false, 60_000), "public, max-age=60", "comptoir; fwd=miss"),
-            (kept(false, true, false, -1), "public, no-cache", "comptoir; fwd=stale"),
+            (kept(false, true, false, -1_000), "public, no-cache", "comptoir; hit; ttl=-1"),
+            (
+                Kept { failed: Some("erp_unreachable"), ..kept(false, true, false, -1_000) },
+                "public, no-cache",
+                "comptoir; fwd=stale; detail=erp_unreachable",
+            ),
             (kept(true, true, false, -1), "public, no-cache", "comptoir; fwd=miss"),
             (kept(false, false, true, 60_000), "public, no-cache", "comptoir; hit; ttl=60"),
             (kept(false, false, false, 999), "public, no-cache", "comptoir; hit; ttl=0"),

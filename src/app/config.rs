@@ -158,6 +158,8 @@ struct Freshness {
     audit: PatienceFile,
     customers: AgesFile,
     no: NoFile,
+    #[serde(deserialize_with = "deserialize_optional_duration")]
+    ahead: Option<Duration>,
 }
 
 /// How long each kind of "no" is believed.
@@ -316,6 +318,7 @@ impl Freshness {
         let customers = self.customers;
         let ages = [customers.max_age, customers.stale_while_revalidate, customers.stale_if_error];
         apply(&mut config.customers, ages);
+        config.ahead = self.ahead.unwrap_or(config.ahead);
         let no = config.no;
         config.no = NoAges {
             unknown_sku: self.no.unknown_sku.unwrap_or(no.unknown_sku),

@@ -53,6 +53,11 @@ impl Gateway {
         let render = metrics.clone();
         let pages = Admin::new(ready.clone(), move || render.render());
         tasks.spawn(api::serve_admin(pages, admin_listener, stop.clone().cancelled_owned()));
+        let ahead = service.ask_ahead();
+        let stopped = stop.clone();
+        tasks.spawn(async move {
+            stopped.run_until_cancelled(ahead).await;
+        });
         tasks.spawn(upkeep(service.clone(), metrics, stop.clone()));
         Ok(Self { listen, admin, service, ready, stop, tasks, grace })
     }

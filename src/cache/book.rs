@@ -111,6 +111,21 @@ impl<R: Row> Book<R> {
         held && self.insert(row)
     }
 
+    /// Whether there is a row of this key. Does not count as reading it.
+    pub fn contains(&self, key: &[u8]) -> bool {
+        let hash = self.hash(key);
+        self.shard(hash).read().table.find(hash, |slot| slot.row.key() == key).is_some()
+    }
+
+    /// Keys of the rows that were read since the clock hand last passed them.
+    pub fn used_keys(&self) -> Vec<Box<[u8]>> {
+        let used = |slot: &&Slot<R>| slot.used.load(Ordering::Relaxed);
+        let keys = |shard: &RwLock<Shard<R>>| -> Vec<Box<[u8]>> {
+            shard.read().table.iter().filter(used).map(|slot| slot.row.key().into()).collect()
+        };
+        self.shards.iter().flat_map(keys).collect()
+    }
+
     /// What the book takes up.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)

@@ -12,6 +12,10 @@ use crate::domain::{Currency, Quantity, Scope};
 pub struct BookKey(Box<[u8]>);
 
 impl BookKey {
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     pub fn bytes(&self) -> usize {
         self.0.len()
     }
@@ -108,10 +112,26 @@ impl<'a> BookScope<'a> {
     }
 }
 
+/// What a row's key was made of: SKU, unit, quantity.
+pub fn read_row_key(key: &[u8]) -> Option<(&str, Option<&str>, Option<Quantity>)> {
+    let text = |bytes| std::str::from_utf8(bytes).ok();
+    let Some(end) = key.iter().position(|&byte| byte == SEPARATOR) else { return Some((text(key)?, None, None)) };
+    let (sku, rest) = (text(&key[..end])?, &key[end + 1..]);
+    let end = rest.iter().position(|&byte| byte == SEPARATOR)?;
+    let (unit, quantity) = (text(&rest[..end])?, &rest[end + 1..]);
+    let quantity = match quantity {
+        [] => None,
+        bytes => Some(Quantity::new(rust_decimal::Decimal::deserialize(bytes.try_into().ok()?))?),
+    };
+    Some((sku, Some(unit).filter(|unit| !unit.is_empty()), quantity))
+}
+
+/// Between the parts of a row's key.
+const SEPARATOR: u8 = 0;
+
 /// Writes a row's key: the SKU, and the unit and quantity where they are part of the ERP's question. SKUs and units hold no
 /// control characters, so the separator is unambiguous.
 pub fn write_row_key(buffer: &mut Vec<u8>, sku: &str, unit: Option<&str>, quantity: Option<Quantity>) {
-    const SEPARATOR: u8 = 0;
     buffer.clear();
     buffer.extend_from_slice(sku.as_bytes());
     if unit.is_none() && quantity.is_none() {
@@ -173,6 +193,18 @@ mod tests {
             assert_eq!((read.scope, read.price_date), (made.scope, made.price_date));
             assert!(BookScope::read(&key.0[1..]).is_none() && BookScope::read(&key.0[..key.0.len() - 1]).is_none());
         }
+    }
+
+    #[test]
+    fn a_row_key_says_what_it_was_made_of() {
+        for (unit, quantity) in [(None, None), (Some("BOX"), None), (None, Some("12")), (Some("é"), Some("0.5"))] {
+            let quantity: Option<Quantity> = quantity.map(|text: &str| text.parse().unwrap());
+            let mut key = Vec::new();
+            write_row_key(&mut key, "vis à tête", unit, quantity);
+            assert_eq!(read_row_key(&key), Some(("vis à tête", unit, quantity)));
+        }
+        assert_eq!(read_row_key(b"A\0B"), None);
+        assert_eq!(read_row_key(b"A\0B\0x23"), None);
     }
 
     #[test]

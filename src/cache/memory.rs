@@ -62,6 +62,11 @@ impl Memory {
         }
     }
 
+    /// All books there are, in no order. Does not count as reading them.
+    pub fn books(&self) -> impl Iterator<Item = (Arc<BookKey>, Arc<Book<PriceRow>>)> + '_ {
+        self.books.iter()
+    }
+
     /// Replaces rows the book of a scope has, and adds none.
     pub fn replace_prices(&self, key: &BookKey, rows: impl IntoIterator<Item = PriceRow>) {
         let Some(book) = self.books.get(key) else { return };

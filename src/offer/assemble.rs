@@ -4,9 +4,10 @@ use jiff::ToSpan as _;
 use jiff::civil::Date;
 
 use super::answer::{AvailabilityAnswer, Band, LineAnswer, LineStatus, PriceAnswer, Source};
+use super::calendar::Calendar;
 use super::config::NoAges;
 use super::freshness::{Held, Limits};
-use super::lookup::{Fact, Line};
+use super::lookup::{DAY_CHANGED, Fact, Line};
 use super::query::{LineQuery, OfferQuery};
 use crate::cache::negatives::No;
 use crate::cache::stock_row::sum_available;
@@ -23,6 +24,7 @@ pub struct Common<'a> {
     pub today: Date,
     pub low_stock: Quantity,
     pub no: NoAges,
+    pub calendar: &'a Calendar,
 }
 
 /// The asked quantity and what it comes to.
@@ -142,7 +144,12 @@ fn price(common: &Common<'_>, fact: &Fact<PriceRow>, amount: &Asked) -> (PriceAn
         Fact::NotAsked => (PriceAnswer::NotAsked, None),
         Fact::Held { row, observed, source, stale } => {
             let held = Held { observed: *observed, stamp: row.stamp(), ends: row.shape().ends };
-            let freshness = common.prices.describe(&held, *source, *stale);
+            let mut freshness = common.prices.describe(&held, *source, *stale);
+            if *stale == Some(DAY_CHANGED) {
+                // It expired with its day, however young it is.
+                let end = common.calendar.end_of(common.calendar.day(observed.wall));
+                freshness.expires_at = end.map_or(freshness.expires_at, |end| end.min(freshness.expires_at));
+            }
             let quantity = amount.quantity.unwrap_or(Quantity::ONE);
             (PriceAnswer::Told { row: row.clone(), quantity, freshness }, Some((LineStatus::Ok, None)))
         }

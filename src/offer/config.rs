@@ -76,6 +76,8 @@ pub struct OfferConfig {
     pub customers: Ages,
     /// How long each "no" is believed.
     pub no: NoAges,
+    /// How long before midnight tomorrow's prices may be asked, from spare budget; zero: never. Default 2 h.
+    pub ahead: Duration,
     /// Stock up to this, in base units, is LOW. Default 5.
     pub low_stock: Quantity,
 }
@@ -123,6 +125,7 @@ impl Default for OfferConfig {
             patience: Purpose::ALL.map(of),
             customers: ages(10 * MINUTE, 10 * MINUTE, 72 * HOUR),
             no: NoAges::default(),
+            ahead: Duration::from_secs(2 * HOUR),
             low_stock: "5".parse().expect("a decimal"),
         }
     }

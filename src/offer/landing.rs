@@ -21,6 +21,7 @@ use crate::erp::connector::{
 };
 use crate::erp::dispatch::{Ask, Landed, Landing, Refusal};
 use crate::erp::matching;
+use crate::mutants::mutant;
 
 /// All that is remembered, and how it is told apart.
 pub struct Knowledge {
@@ -272,6 +273,8 @@ impl Landing for OfferLanding {
 
     fn land(&self, landed: Landed<'_>) -> Vec<Outcome> {
         let Landed { call, asks, reply, start, stamp } = landed;
+        // Ages count from before the call left: what the ERP says may be as old as that.
+        let start = if mutant!(AgeFromLanding) { start.plus(std::time::Duration::from_millis(50)) } else { start };
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return vec![Outcome::Failed(error.reason()); asks.len()],

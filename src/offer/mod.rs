@@ -2,8 +2,10 @@
 //!
 //! Owns: the question as the gateway understands it ([`query`]), the whole read path ([`service`]), the decision what may be
 //! served ([`freshness`]), who the party is ([`party`]), who shares a price with whom ([`sharing`]),
-//! what a landed ERP call means for the cache ([`landing`]) and the answer ([`answer`]). Never knows a wire: requests come checked, answers leave as text slices to be encoded.
+//! what a landed ERP call means for the cache ([`landing`]), what is asked before its day begins
+//! ([`ahead`]) and the answer ([`answer`]). Never knows a wire: requests come checked, answers leave as text slices to be encoded.
 
+pub mod ahead;
 pub mod answer;
 pub mod assemble;
 pub mod calendar;

@@ -1,12 +1,13 @@
 //! Who the party is: a customer's price list, currency and block, as the ERP told them. Part of every price, with a cache,
 //! flights and stamps of their own.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use moka::sync::Cache;
 
 use crate::clock::{Reading, Stamp};
-use crate::domain::{CustomerFacts, CustomerId};
+use crate::domain::{CustomerFacts, CustomerId, PriceListId};
 use crate::erp::connector::KnownFacts;
 
 /// A customer's facts as they were read.
@@ -44,6 +45,19 @@ impl Parties {
 
     pub fn get(&self, customer: Option<&CustomerId>) -> Option<Arc<KnownParty>> {
         self.entries.get(key(customer))
+    }
+
+    /// For each list, somebody who buys from it and has no prices of their own.
+    pub fn one_of_each_list(&self) -> HashMap<PriceListId, CustomerId> {
+        let mut found = HashMap::new();
+        for (name, party) in &self.entries {
+            if let (Some(list), Ok(customer)) = (&party.facts.price_list, CustomerId::new(&name))
+                && !party.facts.own_prices
+            {
+                found.entry(list.clone()).or_insert(customer);
+            }
+        }
+        found
     }
 
     /// Remembers unless something newer is remembered.

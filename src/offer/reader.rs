@@ -77,6 +77,8 @@ struct Found {
     observed: Reading,
     decision: Decision,
     place: Place,
+    /// The end of its day, where that is over.
+    day_end: Option<Timestamp>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +184,7 @@ impl<'a> Reader<'a> {
             if decision == Decision::Fresh {
                 return held(row, observed, None);
             }
-            found = Some(Found { row, observed, decision, place: Place::Own });
+            found = Some(Found { row, observed, decision, place: Place::Own, day_end: None });
         }
         // A price the ERP called the party's own is never looked for anywhere else.
         let is_own = found.as_ref().is_some_and(|found| found.row.shape().scope == Some(ToldScope::Own));
@@ -195,7 +197,7 @@ impl<'a> Reader<'a> {
             if decision == Decision::Fresh {
                 return held(row, observed, None);
             }
-            let shared = Found { row, observed, decision, place: Place::List };
+            let shared = Found { row, observed, decision, place: Place::List, day_end: None };
             found = match found {
                 Some(own) if own.rank() >= shared.rank() => Some(own),
                 _ => Some(shared),
@@ -237,7 +239,15 @@ impl<'a> Reader<'a> {
     ) -> Fact<PriceRow> {
         let limits = lookup.prices;
         let arrival = self.page.query.arrival;
-        let found = found.or_else(|| self.earlier_price(line, &limits));
+        let found = match found {
+            // What was asked ahead of its day and has aged since may be worse than what was read as the day before ended.
+            Some(found) if !found.serves_now() => match self.earlier_price(line, &limits) {
+                Some(earlier) if earlier.is_better_than(&found) => Some(earlier),
+                _ => Some(found),
+            },
+            None => self.earlier_price(line, &limits),
+            found => found,
+        };
         // Where only the party's facts are old: they are being asked again, which is all there is to do for this price.
         let facts_alone = found
             .as_ref()
@@ -246,7 +256,7 @@ impl<'a> Reader<'a> {
         let mut gone = None;
         let (need, fact) = match found {
             None => (Need::Awaited, None),
-            Some(Found { row, observed, decision, place }) => {
+            Some(Found { row, observed, decision, place, .. }) => {
                 let day_over = place == Place::EarlierDay;
                 match decision {
                     Decision::Fresh => return held(row, observed, None),
@@ -329,7 +339,7 @@ impl<'a> Reader<'a> {
             };
             let held = Held { observed, stamp: row.stamp(), ends: row.shape().ends };
             let decision = limits.decide_day_over(&held, day.end, self.needed_for(&row, line), &moment);
-            Some(Found { row, observed, decision, place: Place::EarlierDay })
+            Some(Found { row, observed, decision, place: Place::EarlierDay, day_end: Some(day.end) })
         });
         self.earlier = Some(earlier);
         // A row that may not be served says nothing about why today's is missing, unless it was invalidated.
@@ -467,6 +477,16 @@ impl<'a> Reader<'a> {
 }
 
 impl Found {
+    /// It is served without waiting for the ERP.
+    fn serves_now(&self) -> bool {
+        !matches!(self.decision, Decision::FetchOrServe | Decision::Fetch(_))
+    }
+
+    /// Of a day that is over, against one that was asked ahead of its own day.
+    fn is_better_than(&self, ahead: &Found) -> bool {
+        self.rank() > ahead.rank() && self.day_end.is_some_and(|end| ahead.observed.wall < end)
+    }
+
     /// The higher, the better it serves.
     fn rank(&self) -> (u8, Mono) {
         let rank = match self.decision {

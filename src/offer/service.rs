@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::civil::Date;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::ahead::Ahead;
 use super::answer::{LineAnswer, LineStatus, OfferAnswer, PartyAnswer, PolicyAnswer};
 use super::assemble::{Common, assemble};
 use super::calendar::Calendar;
@@ -119,6 +120,11 @@ impl OfferService {
 
     pub fn knowledge(&self) -> &Knowledge {
         &self.knowledge
+    }
+
+    /// Asks for tomorrow's prices before midnight, for as long as it is polled.
+    pub fn ask_ahead(&self) -> impl Future<Output = ()> + Send + use<> {
+        Ahead::new(self.knowledge.clone(), self.dispatcher.clone(), self.clock, self.config.ahead).run()
     }
 
     /// What was answered since the start.
@@ -309,7 +315,7 @@ impl OfferService {
         Moment { arrival: query.arrival, maintenance: &self.maintenance }
     }
 
-    fn common<'a>(&self, page: &'a PageUnderWay, lookup: &Lookup) -> Common<'a> {
+    fn common<'a>(&'a self, page: &'a PageUnderWay, lookup: &Lookup) -> Common<'a> {
         Common {
             query: &page.query,
             prices: lookup.prices,
@@ -317,6 +323,7 @@ impl OfferService {
             today: page.today,
             low_stock: self.config.low_stock,
             no: self.config.no,
+            calendar: &self.knowledge.calendar,
         }
     }
 
@@ -338,7 +345,7 @@ impl OfferService {
         }
         let needed = knowledge.epochs.needed_for_facts(customer.map(|id| id.as_str()));
         // Where prices are asked with the facts, a price is no newer than they are.
-        let limits = {
+        let mut limits = {
             let mut own = self.config.customers;
             if capabilities.priced_by_facts {
                 if prices.max_age < own.max_age {
@@ -378,8 +385,12 @@ impl OfferService {
                 Decision::FetchOrServe => fallback = Some(known),
                 Decision::Fetch(_) => {}
             }
-        } else if self.remembered_unknown(query, needed, limits) {
-            return Err(OfferError::CustomerUnknown);
+        } else {
+            // Nothing is known, or a "no": that is believed no longer than the reader's prices may be old.
+            limits.max_age = limits.max_age.min(prices.max_age);
+            if self.remembered_unknown(query, needed, limits) {
+                return Err(OfferError::CustomerUnknown);
+            }
         }
         let demand = limits.demand(query.arrival.mono, needed);
         let want = Want { ask: Ask::Customer(customer.cloned()), demand, need, with_price: false };

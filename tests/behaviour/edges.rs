@@ -276,3 +276,73 @@ async fn after_an_outage_everything_is_fresh_again_as_soon_as_the_budget_allows(
     assert!(rig.clock.mono().since(before) <= Duration::from_millis(400));
     assert!(rig.erp.stats().in_flight_peak <= 4);
 }
+
+fn asks_ahead(rig: &Rig) {
+    tokio::spawn(rig.service.ask_ahead());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_read_today_is_there_for_tomorrow_before_midnight() {
+    let rig = rig();
+    asks_ahead(&rig);
+    at(&rig, "2026-11-22T22:50:00Z").await;
+    let page = |count: usize| {
+        let mut query = rig.query(Some(CUSTOMER), skus(count));
+        query.purpose = Purpose::List;
+        query.parts = Parts { price: true, availability: false };
+        rig.ask(query)
+    };
+    // Fetched for ten, read again for eight.
+    page(10).await;
+    page(8).await;
+    rig.erp.reset_stats();
+    at(&rig, "2026-11-22T22:58:00Z").await;
+    assert_eq!(rig.erp.stats().calls, 0, "as late as it can be");
+    at(&rig, "2026-11-22T23:00:00Z").await;
+    let stats = rig.erp.stats();
+    assert_eq!((stats.calls, stats.lines), (1, 8), "once, and only what is read");
+    let answer = page(8).await;
+    for line in &answer.lines {
+        let freshness = price_freshness(line).unwrap();
+        assert_eq!((freshness.stale, freshness.source), (None, Source::Memory));
+        assert!(freshness.observed_at < rig.clock.read().wall, "with its own age");
+    }
+    assert_eq!(answer.party.price_date, Some(jiff::civil::date(2026, 11, 23)));
+    assert_eq!(rig.erp.stats().calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lists_prices_are_asked_ahead_in_either_way_of_sharing() {
+    use comptoir::erp::SharesByList;
+    for shares in [SharesByList::Question, SharesByList::Answer] {
+        let catalogue = CatalogueConfig { list_priced: true, ..CatalogueConfig::default() };
+        let options = SimulatedOptions { shares_by_list: Some(shares), ..SimulatedOptions::default() };
+        let rig = rig_of(catalogue, options, Budget::default());
+        asks_ahead(&rig);
+        at(&rig, "2026-11-22T22:55:00Z").await;
+        let list = || price(&rig, Purpose::List, "SKU-000001");
+        let today = net(&list().await);
+        list().await;
+        at(&rig, "2026-11-22T23:00:00Z").await;
+        rig.erp.reset_stats();
+        let line = list().await;
+        assert_eq!((price_freshness(&line).unwrap().stale, net(&line)), (None, today), "{shares:?}");
+        assert_eq!(rig.erp.stats().calls, 0, "{shares:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_price_asked_ahead_that_the_erp_then_cannot_confirm_is_no_younger_than_it_is() {
+    let rig = rig();
+    asks_ahead(&rig);
+    at(&rig, "2026-11-22T22:55:00Z").await;
+    price(&rig, Purpose::List, "SKU-000001").await;
+    price(&rig, Purpose::List, "SKU-000001").await;
+    at(&rig, "2026-11-22T23:00:00Z").await;
+    down(&rig, true);
+    at(&rig, "2026-11-22T23:30:00Z").await;
+    let line = price(&rig, Purpose::List, "SKU-000001").await;
+    let freshness = price_freshness(&line).unwrap();
+    assert_eq!(freshness.stale, Some("erp_unreachable"), "today's price, asked ahead, too old by now");
+    assert!(freshness.expires_at < rig.clock.read().wall);
+}

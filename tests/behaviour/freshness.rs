@@ -157,3 +157,52 @@ async fn an_unknown_sku_is_remembered_briefly() {
     rig.one("C-00042", "NO-SUCH").await;
     assert_eq!(rig.erp.stats().calls, 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_no_has_its_own_lifetime_and_says_it() {
+    use comptoir::offer::{NoAges, OfferConfig};
+    let seconds = Duration::from_secs;
+    let no = NoAges { unknown_sku: seconds(10), no_price: seconds(20), not_for_sale: seconds(30), ..NoAges::default() };
+    let rig = crate::rig::rig_configured(OfferConfig { no, ..OfferConfig::default() });
+    rig.know("C-00042").await;
+    // By their numbers: on request, not for sale.
+    let page = ["NO-SUCH", "SKU-000101", "SKU-000150"];
+    let price = |max_age: Option<u64>| {
+        let mut query = rig.query(Some("C-00042"), page);
+        query.max_age = max_age.map(Duration::from_secs);
+        query.parts = Parts { price: true, availability: false };
+        rig.ask(query)
+    };
+    let asked = rig.clock.read().wall;
+    let answer = price(None).await;
+    let statuses: Vec<_> = answer.lines.iter().map(|line| line.status).collect();
+    assert_eq!(statuses, [LineStatus::UnknownSku, LineStatus::OnRequest, LineStatus::NotForSale]);
+    assert_eq!(price_freshness(&answer.lines[1]).unwrap().expires_at, asked.plus(seconds(20)));
+    for (wait, lines) in [(9, 0), (2, 1), (10, 2), (10, 3)] {
+        rig.erp.reset_stats();
+        tokio::time::sleep(seconds(wait)).await;
+        price(None).await;
+        // What was asked again is remembered anew, so at most one more comes due each time.
+        assert!(rig.erp.stats().lines >= u64::from(lines > 0) && rig.erp.stats().lines <= lines, "after {wait} s");
+    }
+    // Who accepts nothing that was read before they asked takes no remembered no either.
+    rig.erp.reset_stats();
+    let answer = price(Some(0)).await;
+    assert_eq!(rig.erp.stats().lines, 3);
+    assert!(price_freshness(&answer.lines[1]).unwrap().source == Source::Erp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_accepts_nothing_old_takes_no_remembered_unknown_customer() {
+    let rig = rig();
+    let ask = |purpose| {
+        let mut query = rig.query(Some("NOBODY"), skus(1));
+        query.purpose = purpose;
+        rig.service.answer(query)
+    };
+    for (purpose, calls) in [(Purpose::List, 1), (Purpose::List, 1), (Purpose::Checkout, 2), (Purpose::List, 2)] {
+        assert_eq!(ask(purpose).await.unwrap_err(), OfferError::CustomerUnknown);
+        assert_eq!(rig.erp.stats().calls, calls);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+}

@@ -230,7 +230,7 @@ async fn fifty_thousand_requests_over_names_that_collide_each_get_their_own_pric
             clock,
         );
         let mut dice = Dice(20_261_125);
-        for _ in 0..REQUESTS / LINES / 3 / 10 {
+        for _ in 0..REQUESTS.div_ceil(LINES * 10 * 3) {
             let pages: Vec<OfferQuery> = (0..10).map(|_| colliding(&mut dice, clock)).collect();
             let answers = join_all(pages.iter().map(|page| service.answer(page.clone()))).await;
             for (page, answer) in pages.iter().zip(answers) {

@@ -120,3 +120,96 @@ async fn the_simulated_erp_is_understood() {
     assert_eq!(reply.customers[0].1.as_ref().unwrap().price_list.as_ref().unwrap().as_str(), "L-03");
     assert_eq!(reply.customers[1].1, None);
 }
+
+/// Customers on a list share its prices, by a question of its own.
+const BY_LIST: &str = r#"
+    kind = "rest"
+    url = "http://erp.invalid"
+    [capabilities]
+    shares_by_list = "question"
+    [customers]
+    rows = "$.customers"
+    row = { customer = "$.id", price_list = "$.list", own_prices = "$.special" }
+    [customers.request]
+    path = "/customers"
+    body = '{"ids": {{ customers }}}'
+    [prices]
+    rows = "$.lines"
+    row = { sku = "$.sku", net_price = "$.price", price_list = "$.list", own_price = "$.special" }
+    [prices.request]
+    path = "/prices"
+    body = '{"customer": {{ customer }}, "skus": {{ skus }}}'
+    [prices.list_request]
+    path = "/prices"
+    body = '{"list": {{ price_list }}, "skus": {{ skus }}}'
+"#;
+
+#[test]
+fn a_question_for_a_list_can_read_nobody() {
+    assert!(RestConfig::from_toml(BY_LIST).and_then(RestConnector::new).is_ok());
+    let list = "\"list\": {{ price_list }}";
+    for somebody in [
+        "\"list\": {{ customer }}",
+        "\"list\": {% if skus | length > 99 %}{{ customer }}{% else %}1{% endif %}",
+        " {% set who = customer %}\"list\": {{ who }}",
+        "\"list\": {{ facts.price_list }}",
+        "\"list\": {{ facts[\"attributes\"] }}",
+        "\"list\": {{ ship_to }}",
+        "\"list\": {{ contract }}",
+    ] {
+        let what = problem(&BY_LIST.replace(list, somebody));
+        assert!(what.starts_with("prices.list_request: reads `"), "{somebody}: {what}");
+    }
+    let without = |from: &str| {
+        assert!(BY_LIST.contains(from), "{from}");
+        problem(&BY_LIST.replace(from, ""))
+    };
+    for (what, key) in [
+        (without(", own_prices = \"$.special\""), "customers.row.own_prices: "),
+        (
+            problem(&BY_LIST.replace(", price_list = \"$.list\", own_prices", ", own_prices")),
+            "customers.row.price_list: ",
+        ),
+        (without("shares_by_list = \"question\""), "prices.list_request: "),
+        (
+            problem(&BY_LIST.replace(
+                "[prices.list_request]",
+                "[prices.absent]\nrows = \"$\"\nsku = \"$\"\n[prices.absent.request]",
+            )),
+            "prices.list_request: ",
+        ),
+        (problem(&BY_LIST.replace("\"question\"", "\"answer\"")), "prices.list_request: "),
+    ] {
+        assert!(what.starts_with(key), "{what:?} does not name {key:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_asked_for_without_a_customer() {
+    let erp = Erp::start(|asked| {
+        let own = asked.body.contains("customer");
+        Told::json(json!({"lines": [
+            {"sku": "A", "price": "1.00", "list": "L-1", "special": own}, {"sku": "B", "price": "2.00"}]}))
+    })
+    .await;
+    let connector = erp.connect(BY_LIST);
+    let facts =
+        CustomerFacts { price_list: Some(crate::domain::PriceListId::new("L-1").unwrap()), ..Default::default() };
+    let by_name = header(Some("C-1"), facts.clone());
+    let by_list = Header { for_list: facts.price_list.clone(), customer: None, ..Header::clone(&by_name) };
+    let lines = || vec![line("A", None, None), line("B", None, None)];
+    let scopes = |reply: Reply| {
+        let scope = |row: PriceRow| match row.said {
+            Said::Told(line) => line.scope,
+            other => panic!("{other:?}"),
+        };
+        reply.prices.into_iter().map(scope).collect::<Vec<_>>()
+    };
+    let list = facts.price_list.map(crate::domain::ToldScope::PriceList);
+    let reply = connector.call(&Call::Prices(Arc::new(by_list), lines())).await.unwrap();
+    assert_eq!(scopes(reply), [list, None]);
+    let reply = connector.call(&Call::Prices(by_name, lines())).await.unwrap();
+    assert_eq!(scopes(reply), [Some(crate::domain::ToldScope::Own), None]);
+    assert_eq!(erp.asked()[0].json(), json!({"list": "L-1", "skus": ["A", "B"]}));
+    assert_eq!(erp.asked()[1].json(), json!({"customer": "C-1", "skus": ["A", "B"]}));
+}
