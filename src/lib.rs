@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod human;
+pub mod journal;
 pub mod mutants;
 
 pub mod domain;
