@@ -9,9 +9,13 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Monotonic time. Microseconds since the clock was made.
+/// Monotonic time. Microseconds, from long before the clock was made: what was observed by another process before this one
+/// has its place too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mono(pub u64);
+
+/// What a clock shows when it is made: ten years. Microseconds.
+const ORIGIN: u64 = 10 * 365 * 24 * 3600 * 1_000_000;
 
 impl Mono {
     /// Later than every reading.
@@ -21,7 +25,7 @@ impl Mono {
         Mono(self.0.saturating_add(micros(duration)))
     }
 
-    /// `self - duration`, or the clock's beginning.
+    /// `self - duration`, or the beginning of time.
     pub fn minus(self, duration: Duration) -> Mono {
         Mono(self.0.saturating_sub(micros(duration)))
     }
@@ -105,7 +109,7 @@ impl Clock {
     }
 
     pub fn mono(&self) -> Mono {
-        Mono(micros(self.origin.elapsed()))
+        Mono(ORIGIN.saturating_add(micros(self.origin.elapsed())))
     }
 
     pub fn read(&self) -> Reading {
@@ -114,14 +118,14 @@ impl Clock {
             Some(start) => start.plus(elapsed),
             None => Timestamp(jiff::Timestamp::now().as_millisecond()),
         };
-        Reading { mono: Mono(micros(elapsed)), wall }
+        Reading { mono: Mono(ORIGIN.saturating_add(micros(elapsed))), wall }
     }
 
     /// The tokio instant of a monotonic time, to sleep until.
     pub fn instant(&self, at: Mono) -> Instant {
         // Far enough to be never, near enough that the addition cannot overflow.
         const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
-        self.origin + Duration::from_micros(at.0).min(self.origin.elapsed() + NEVER)
+        self.origin + at.since(Mono(ORIGIN)).min(self.origin.elapsed() + NEVER)
     }
 }
 

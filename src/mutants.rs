@@ -53,6 +53,16 @@ pub enum Mutant {
     ShareDespiteOwnPrices,
     FactsHaveNoAge,
     AgeFromLanding,
+    // cache::epochs
+    MarkWithOldStamp,
+    PairWordsIgnored,
+    // offer::invalidation
+    StampAtLanding,
+    SettleNeverExpires,
+    AnnouncementIgnored,
+    WidenToTooLittle,
+    ReplaySkipped,
+    SavedCellsForgotten,
 }
 
 impl Mutant {
@@ -96,6 +106,14 @@ impl Mutant {
         Mutant::ShareDespiteOwnPrices,
         Mutant::FactsHaveNoAge,
         Mutant::AgeFromLanding,
+        Mutant::MarkWithOldStamp,
+        Mutant::PairWordsIgnored,
+        Mutant::StampAtLanding,
+        Mutant::SettleNeverExpires,
+        Mutant::AnnouncementIgnored,
+        Mutant::WidenToTooLittle,
+        Mutant::ReplaySkipped,
+        Mutant::SavedCellsForgotten,
     ];
 }
 

@@ -19,7 +19,7 @@ use super::stream::{self, Framing};
 use crate::offer::OfferQuery;
 
 /// A flag byte and four of length before every message.
-const PREFIX_BYTES: usize = 5;
+pub const PREFIX_BYTES: usize = 5;
 
 /// What one line takes in protobuf, more or less. Bytes.
 const LINE_BYTES: usize = 640;
@@ -50,7 +50,7 @@ pub async fn stream_offers<O: Offers>(
     Ok(respond(Body::Records(Box::new(records))))
 }
 
-fn respond(body: Body) -> Response<Body> {
+pub fn respond(body: Body) -> Response<Body> {
     let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
@@ -64,7 +64,7 @@ async fn read_query<O: Offers>(api: &Api<O>, request: Request<Incoming>, call: &
 }
 
 /// The one message of a request.
-fn message_in(mut body: Bytes) -> Result<Bytes, Refusal> {
+pub fn message_in(mut body: Bytes) -> Result<Bytes, Refusal> {
     if body.len() < PREFIX_BYTES {
         return Err(Refusal::new(Fault::MalformedProtobuf, "there is no message"));
     }

@@ -1,6 +1,7 @@
 //! The offers resource in HTTP JSON.
 
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPECT, HeaderValue, IF_NONE_MATCH};
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPECT, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 
@@ -80,13 +81,18 @@ pub async fn offers_stream<O: Offers>(
 }
 
 async fn read_query<O: Offers>(api: &Api<O>, request: Request<Incoming>, call: &Call) -> Result<OfferQuery, Refusal> {
+    let body = read_body(api, request, api.config.body_bytes_max).await?;
+    request::check(json::decode(&body)?, &api.config, call, None)
+}
+
+/// A JSON body, unread.
+pub async fn read_body<O>(api: &Api<O>, request: Request<Incoming>, bytes_max: usize) -> Result<Bytes, Refusal> {
     if !is_json(request.headers()) {
         return Err(Refusal::new(Fault::UnsupportedMediaType, "send application/json in UTF-8"));
     }
     // Over HTTP/2 the answer overtakes the body; a client that waits to be told to go on sends none.
     let drain = request.version() < Version::HTTP_2 && !request.headers().contains_key(EXPECT);
-    let body = body::read(request.into_body(), &api.config, api.config.body_bytes_max, drain).await?;
-    request::check(json::decode(&body)?, &api.config, call, None)
+    body::read(request.into_body(), &api.config, bytes_max, drain).await
 }
 
 /// Whether the body says it is JSON, or does not say.
@@ -105,7 +111,7 @@ fn is_json(headers: &HeaderMap) -> bool {
         })
 }
 
-fn wrong_method(allow: &'static str) -> Refusal {
+pub fn wrong_method(allow: &'static str) -> Refusal {
     let mut refusal = Refusal::new(Fault::MethodNotAllowed, format!("use {allow}"));
     refusal.allow = Some(allow);
     refusal
@@ -113,12 +119,15 @@ fn wrong_method(allow: &'static str) -> Refusal {
 
 /// A refusal as a problem document.
 pub fn problem(refusal: &Refusal, request_id: &RequestId) -> Response<Body> {
+    let status = refusal.fault.http_status();
     let mut response = Response::new(Body::full(refusal.problem(request_id)));
-    *response.status_mut() =
-        StatusCode::from_u16(refusal.fault.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if matches!(status, 429 | 503) {
+        headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
     if let Some(allow) = refusal.allow {
         headers.insert(ALLOW, HeaderValue::from_static(allow));
     }

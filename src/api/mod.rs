@@ -12,6 +12,7 @@ mod context;
 pub mod encode;
 mod grpc;
 mod http;
+mod invalidations;
 mod metrics;
 pub mod proto;
 mod request;
@@ -29,7 +30,9 @@ use tokio::sync::mpsc;
 pub use self::admin::{Admin, serve_admin};
 pub use self::config::ApiConfig;
 pub use self::server::{Api, serve};
-use crate::offer::{OfferAnswer, OfferError, OfferQuery, OfferService, StreamItem};
+use crate::offer::{
+    Invalidated, Invalidation, InvalidationError, OfferAnswer, OfferError, OfferQuery, OfferService, StreamItem,
+};
 
 /// What the wires need of the layer below; a seam, so that they are tested without an ERP.
 pub trait Offers: Send + Sync + 'static {
@@ -40,6 +43,11 @@ pub trait Offers: Send + Sync + 'static {
         query: OfferQuery,
         out: mpsc::Sender<StreamItem>,
     ) -> impl Future<Output = Result<(), OfferError>> + Send;
+
+    fn invalidate(
+        &self,
+        invalidation: Invalidation,
+    ) -> impl Future<Output = Result<Invalidated, InvalidationError>> + Send;
 }
 
 impl Offers for OfferService {
@@ -53,5 +61,12 @@ impl Offers for OfferService {
         out: mpsc::Sender<StreamItem>,
     ) -> impl Future<Output = Result<(), OfferError>> + Send {
         OfferService::stream(self, query, out)
+    }
+
+    fn invalidate(
+        &self,
+        invalidation: Invalidation,
+    ) -> impl Future<Output = Result<Invalidated, InvalidationError>> + Send {
+        OfferService::invalidate(self, invalidation)
     }
 }

@@ -2,6 +2,7 @@
 //! becomes that line's fault.
 
 pub mod form;
+pub mod invalidation;
 pub mod json;
 mod loose;
 pub mod protobuf;

@@ -27,7 +27,7 @@ use super::context::{Call, REQUEST_ID, RequestIds, trace_id};
 use super::metrics::{ApiMetrics, Outcome, Wire};
 use super::standard::Standard;
 use super::status::{Fault, Refusal};
-use super::{Offers, grpc, http as json_http};
+use super::{Offers, grpc, http as json_http, invalidations};
 use crate::clock::Clock;
 
 /// Everything a call needs.
@@ -93,6 +93,7 @@ impl<O: Offers> Api<O> {
             "/v1/offers:stream" | "/v1/offers%3Astream" | "/v1/offers%3astream" => {
                 return json_http::offers_stream(self, request, call).await;
             }
+            "/v1/prices/invalidations" => return invalidations::over_http(self, request, call).await,
             _ => {}
         }
         let is_ours = path.starts_with("/comptoir.v1.");
@@ -103,6 +104,7 @@ impl<O: Offers> Api<O> {
         match path {
             "/comptoir.v1.OfferService/GetOffers" => grpc::get_offers(self, request, call).await,
             "/comptoir.v1.OfferService/StreamOffers" => grpc::stream_offers(self, request, call).await,
+            "/comptoir.v1.PriceService/InvalidatePrices" => invalidations::over_grpc(self, request, call).await,
             _ if self.standard.has(path) => Ok(self.standard.call(request).await),
             _ => Err(no_such_resource(path)),
         }

@@ -19,7 +19,7 @@ type Inner = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::bod
 /// Longest message these services read. Bytes.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
-const OFFERS: &str = "comptoir.v1.OfferService";
+const OURS: [&str; 2] = ["comptoir.v1.OfferService", "comptoir.v1.PriceService"];
 
 pub struct Standard {
     services: [(String, Inner); 2],
@@ -60,13 +60,15 @@ where
 }
 
 impl Standard {
-    /// The offer service begins and stops to serve with the listener.
+    /// Our services begin and stop to serve with the listener.
     pub async fn start(&self) {
-        self.reporter.set_service_status(OFFERS, ServingStatus::Serving).await;
+        for name in OURS {
+            self.reporter.set_service_status(name, ServingStatus::Serving).await;
+        }
     }
 
     pub async fn stop(&self) {
-        for name in ["", OFFERS] {
+        for name in std::iter::once("").chain(OURS) {
             self.reporter.set_service_status(name, ServingStatus::NotServing).await;
         }
     }

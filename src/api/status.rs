@@ -14,6 +14,7 @@ use crate::offer::OfferError;
 pub enum Fault {
     BodyTimeout,
     BodyTooLong,
+    Contradictory,
     CompressedMessage,
     CustomerEmpty,
     CustomerUnknown,
@@ -26,13 +27,18 @@ pub enum Fault {
     MalformedDecimal,
     MalformedDuration,
     MalformedId,
+    MalformedInstant,
     MalformedJson,
     MalformedProtobuf,
     MalformedQuery,
     MethodNotAllowed,
     NoSuchResource,
+    NotDurable,
+    NothingNamed,
+    NotResolvable,
     OverLimit,
     QuantityCount,
+    TooManyWaiting,
     UnknownField,
     UnknownValue,
     UnsupportedMediaType,
@@ -43,10 +49,11 @@ impl Fault {
     /// HTTP status, gRPC code, reason, title.
     #[rustfmt::skip]
     pub fn facts(self) -> (u16, Code, &'static str, &'static str) {
-        use Code::{DeadlineExceeded, Internal, InvalidArgument, NotFound, ResourceExhausted, Unimplemented};
+        use Code::{DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument, NotFound, ResourceExhausted, Unavailable, Unimplemented};
         match self {
             Fault::BodyTimeout => (408, DeadlineExceeded, "body_timeout", "The request's body did not arrive in time"),
             Fault::BodyTooLong => (413, ResourceExhausted, "over_limit", "The request is over a limit"),
+            Fault::Contradictory => (400, InvalidArgument, "contradictory", "Two fields contradict each other"),
             Fault::CompressedMessage => (415, Unimplemented, "compression_unsupported", "Compressed messages are not read"),
             Fault::CustomerEmpty => (400, InvalidArgument, "customer_empty", "The customer is empty"),
             Fault::CustomerUnknown => (404, NotFound, "customer_unknown", "The ERP does not know this customer"),
@@ -59,14 +66,20 @@ impl Fault {
             Fault::MalformedDecimal => (400, InvalidArgument, "malformed_decimal", "A decimal is malformed"),
             Fault::MalformedDuration => (400, InvalidArgument, "malformed_duration", "A duration is malformed"),
             Fault::MalformedId => (400, InvalidArgument, "malformed_id", "An id is malformed"),
+            Fault::MalformedInstant => (400, InvalidArgument, "malformed_instant", "An instant is malformed"),
             Fault::MalformedJson => (400, InvalidArgument, "malformed_json", "The body is not JSON"),
             Fault::MalformedProtobuf => (400, InvalidArgument, "malformed_protobuf", "The message is not protobuf"),
             Fault::MalformedQuery => (400, InvalidArgument, "malformed_query", "The query string is malformed"),
             Fault::MethodNotAllowed => (405, Unimplemented, "method_not_allowed", "The resource has no such method"),
             Fault::NoSuchResource => (404, Unimplemented, "no_such_resource", "There is no such resource"),
+            Fault::NotDurable => (503, Unavailable, "not_durable", "What was asked could not be made durable"),
+            Fault::NothingNamed => (400, InvalidArgument, "nothing_named", "Nothing is named"),
+            Fault::NotResolvable =>
+                (400, FailedPrecondition, "not_resolvable", "What is named cannot be told apart with this ERP"),
             Fault::OverLimit => (400, InvalidArgument, "over_limit", "The request is over a limit"),
             Fault::QuantityCount =>
                 (400, InvalidArgument, "count_mismatch", "There must be one for all SKUs, or as many as SKUs"),
+            Fault::TooManyWaiting => (429, ResourceExhausted, "over_limit", "A limit is reached"),
             Fault::UnknownField => (400, InvalidArgument, "unknown_field", "The request has no such field"),
             Fault::UnknownValue => (400, InvalidArgument, "unknown_value", "The field has no such value"),
             Fault::UnsupportedMediaType => (415, InvalidArgument, "unsupported_media_type", "The body's type is not read"),

@@ -28,6 +28,10 @@ use crate::offer::{Calendar, NoAges, OfferConfig};
 pub struct Config {
     pub listen: SocketAddr,
     pub admin: SocketAddr,
+    /// What survives a restart is kept here. Absent: nothing does.
+    pub data: Option<PathBuf>,
+    /// Tells ERPs, and ways to ask them, apart.
+    pub fingerprint: String,
     pub api: ApiConfig,
     pub erp: RestConfig,
     pub calendar: Calendar,
@@ -72,6 +76,7 @@ struct File {
 struct Server {
     listen: SocketAddr,
     admin: SocketAddr,
+    data: Option<PathBuf>,
     lines_max: Option<usize>,
     #[serde(deserialize_with = "deserialize_optional_size")]
     body_max: Option<u64>,
@@ -86,6 +91,7 @@ impl Default for Server {
         Self {
             listen: LISTEN.parse().expect("an address"),
             admin: ADMIN.parse().expect("an address"),
+            data: None,
             lines_max: None,
             body_max: None,
             timeout: None,
@@ -251,12 +257,17 @@ impl Config {
         let preset = folder.join(&file.erp.preset);
         let preset_text =
             std::fs::read_to_string(&preset).with_context(|| format!("cannot read the preset {}", preset.display()))?;
-        file.check(&preset_text)
+        let mut config = file.check(&preset_text)?;
+        config.data = config.data.map(|data| folder.join(data));
+        Ok(config)
     }
 }
 
 impl File {
     fn check(self, preset: &str) -> anyhow::Result<Config> {
+        // Everything an answer depends on, secrets left out. Kept as text: equality is on all of it.
+        let (url, vars) = (self.erp.url.as_deref().unwrap_or_default(), toml::Value::try_from(&self.erp.vars)?);
+        let fingerprint = format!("{preset}\n{url}\n{vars}\n{}", self.erp.time_zone);
         let site = RestSite {
             url: self.erp.url,
             time_zone: Some(self.erp.time_zone.clone()),
@@ -287,6 +298,8 @@ impl File {
         Ok(Config {
             listen: self.server.listen,
             admin: self.server.admin,
+            data: self.server.data,
+            fingerprint,
             api,
             erp: RestConfig::from_toml(preset).context("erp.preset")?.with(site),
             calendar: Calendar(time_zone),

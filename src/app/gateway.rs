@@ -11,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::config::Config;
+use super::data::DataFolder;
 use super::telemetry;
 use crate::api::{self, Admin, Api};
 use crate::clock::Clock;
 use crate::erp::connectors::rest::RestConnector;
-use crate::offer::OfferService;
+use crate::offer::{OfferService, Store};
 
 pub struct Gateway {
     /// Where both wires are answered.
@@ -27,6 +28,7 @@ pub struct Gateway {
     stop: CancellationToken,
     tasks: TaskTracker,
     grace: Duration,
+    data: Option<DataFolder>,
 }
 
 /// How often histograms are tidied and gauges set.
@@ -38,8 +40,20 @@ impl Gateway {
         let metrics = telemetry::start_metrics().context("metrics")?;
         let clock = Clock::system();
         let connector = RestConnector::new(config.erp).context("erp")?;
-        let service =
-            OfferService::new(Arc::new(connector), config.offer, &config.cache, config.budget, config.calendar, clock);
+        let data = config.data.as_deref().map(DataFolder::open).transpose().context("server.data")?;
+        let mut budget = config.budget;
+        let (connector, offer, cache) = (Arc::new(connector), config.offer, &config.cache);
+        let service = match &data {
+            None => {
+                tracing::warn!("there is no server.data: announced changes and hot prices do not survive a restart");
+                OfferService::new(connector, offer, cache, budget, config.calendar, clock)
+            }
+            Some(data) => {
+                budget.unclean_start |= data.unclean;
+                let store = Store::open(&data.path, config.fingerprint).context("server.data")?;
+                OfferService::with_store(connector, offer, cache, budget, config.calendar, clock, store)
+            }
+        };
         let bind = async |address: SocketAddr| {
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
         };
@@ -58,8 +72,15 @@ impl Gateway {
         tasks.spawn(async move {
             stopped.run_until_cancelled(ahead).await;
         });
+        let (timed, until) = (service.clone(), stop.clone());
+        tasks.spawn(async move {
+            until.run_until_cancelled(timed.invalidator().keep_time()).await;
+        });
+        if data.is_some() {
+            tasks.spawn(save_now_and_then(service.clone(), stop.clone()));
+        }
         tasks.spawn(upkeep(service.clone(), metrics, stop.clone()));
-        Ok(Self { listen, admin, service, ready, stop, tasks, grace })
+        Ok(Self { listen, admin, service, ready, stop, tasks, grace, data })
     }
 
     /// Takes no more requests and finishes those in flight, within the grace period.
@@ -69,8 +90,40 @@ impl Gateway {
         self.tasks.close();
         // The servers keep to the grace period themselves; this is the end of all patience.
         let patience = self.grace + Duration::from_secs(5);
-        tokio::time::timeout(patience, self.tasks.wait()).await.context("some requests did not finish in time")
+        let finished =
+            tokio::time::timeout(patience, self.tasks.wait()).await.context("some requests did not finish in time");
+        let Some(data) = self.data else { return finished };
+        // Whatever became of the requests: the next process starts with what this one knows.
+        save(self.service).await.context("hot figures could not be saved")?;
+        finished?;
+        data.close()
     }
+}
+
+/// How often hot figures are saved.
+const SAVE_EVERY: Duration = Duration::from_secs(300);
+
+/// From this length on the journal of invalidations is a reason to save sooner. Bytes.
+const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+
+async fn save_now_and_then(service: Arc<OfferService>, stop: CancellationToken) {
+    let mut saved = service.clock().mono();
+    while stop.run_until_cancelled(tokio::time::sleep(UPKEEP_EVERY)).await.is_some() {
+        let now = service.clock().mono();
+        if now.since(saved) < SAVE_EVERY && service.journal_bytes() < JOURNAL_BYTES_MAX {
+            continue;
+        }
+        saved = now;
+        if let Err(error) = save(service.clone()).await {
+            tracing::error!(%error, "hot figures could not be saved");
+        }
+    }
+}
+
+async fn save(service: Arc<OfferService>) -> anyhow::Result<()> {
+    let counts = tokio::task::spawn_blocking(move || service.save()).await??;
+    tracing::info!(?counts, "hot figures saved");
+    Ok(())
 }
 
 /// Keeps histograms small and gauges true.
@@ -84,13 +137,15 @@ async fn upkeep(
         "comptoir_cache_price_bytes",
         "comptoir_cache_stock_bytes",
         "comptoir_cache_stock_rows",
+        "comptoir_invalidations_waiting",
     ]
     .map(|name| metrics::gauge!(name));
     while stop.run_until_cancelled(tokio::time::sleep(UPKEEP_EVERY)).await.is_some() {
         metrics.run_upkeep();
         let usage = service.knowledge().memory.usage();
         service.set_erp_gauges();
-        let values = [usage.books, usage.price_bytes, usage.stock_bytes, usage.stock_rows];
+        let waiting = service.invalidator().waiting() as u64;
+        let values = [usage.books, usage.price_bytes, usage.stock_bytes, usage.stock_rows, waiting];
         for (gauge, value) in gauges.iter().zip(values) {
             gauge.set(value as f64);
         }

@@ -1,6 +1,7 @@
 //! Builds, starts and drains the gateway: sees every module, is seen by none but the command line.
 
 pub mod config;
+pub mod data;
 pub mod gateway;
 pub mod telemetry;
 pub mod unknown_key;

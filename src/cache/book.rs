@@ -126,6 +126,28 @@ impl<R: Row> Book<R> {
         self.shards.iter().flat_map(keys).collect()
     }
 
+    /// Shows every row, and whether it was read since the clock hand last passed. No lock is held for more than a few rows;
+    /// rows that move meanwhile may be missed or shown twice.
+    pub fn visit(&self, mut show: impl FnMut(&R, bool)) {
+        const AT_ONCE: usize = 256;
+        for shard in &self.shards {
+            let mut from = 0;
+            loop {
+                let rows: Vec<(R, bool)> = {
+                    let shard = shard.read();
+                    if from >= shard.table.num_buckets() {
+                        break;
+                    }
+                    let buckets = from..shard.table.num_buckets().min(from + AT_ONCE);
+                    let slots = buckets.filter_map(|at| shard.table.get_bucket(at));
+                    slots.map(|slot| (slot.row.clone(), slot.used.load(Ordering::Relaxed))).collect()
+                };
+                from += AT_ONCE;
+                rows.iter().for_each(|(row, used)| show(row, *used));
+            }
+        }
+    }
+
     /// What the book takes up.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)

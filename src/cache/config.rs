@@ -22,6 +22,11 @@ impl CacheConfig {
         self.memory_bytes / 5
     }
 
+    /// Room for what is saved for the next process.
+    pub fn saved_bytes(&self) -> usize {
+        usize::try_from(self.memory_bytes / 4).unwrap_or(usize::MAX)
+    }
+
     pub fn negatives_bytes(&self) -> u64 {
         self.memory_bytes / 20
     }

@@ -16,6 +16,11 @@ impl BookKey {
         &self.0
     }
 
+    /// As it was written by another process.
+    pub fn from_saved(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
     pub fn bytes(&self) -> usize {
         self.0.len()
     }

@@ -4,13 +4,17 @@
 //! remembered "no"s ([`negatives`]) and the invalidation stamps every row carries ([`epochs`]). Never decides whether a row
 //! may be served: that is the reader's question, asked with the reader's policy (`offer::freshness`).
 
+mod atomic;
 pub mod book;
 pub mod config;
 pub mod epochs;
+#[cfg(test)]
+mod epochs_tests;
 pub mod key;
 pub mod memory;
 pub mod negatives;
 pub mod price_row;
+pub mod saved;
 pub mod stock_row;
 pub mod text;
 

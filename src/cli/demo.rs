@@ -31,7 +31,7 @@ pub struct DemoArgs {
     /// Send no traffic of its own.
     #[arg(long)]
     pub no_traffic: bool,
-    /// Keep the demo's data here: its addresses, in `addresses.toml`. Default: a folder that goes with the demo.
+    /// Keep the demo's data here: what survives a restart, and its addresses, in `addresses.toml`. Default: a folder that goes with the demo.
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
 }
@@ -53,9 +53,10 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let erp_address = erp_listener.local_addr()?;
     let serving_erp = tokio::spawn(sim::serve(erp.clone(), erp_listener, stop.clone().cancelled_owned()));
 
-    let config = Config::for_demo(PRESET, &format!("http://{erp_address}"), args.listen, args.admin)?;
-    let gateway = Gateway::start(config).await?;
     let data = DataFolder::open(args.data)?;
+    let mut config = Config::for_demo(PRESET, &format!("http://{erp_address}"), args.listen, args.admin)?;
+    config.data = Some(data.path.clone());
+    let gateway = Gateway::start(config).await?;
     let addresses = format!(
         "gateway = \"http://{}\"\nadmin = \"http://{}\"\nerp = \"http://{erp_address}\"\n",
         gateway.listen, gateway.admin

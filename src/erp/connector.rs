@@ -190,6 +190,8 @@ pub struct Capabilities {
     pub priced_by_facts: bool,
     /// Customers on one price list may share its prices.
     pub shares_by_list: Option<SharesByList>,
+    /// Customers' facts say which price list they buy by, so that a price list can be named in an invalidation.
+    pub tells_price_lists: bool,
     /// Customers can be looked up. Without, every customer is taken to exist, with `public` facts.
     pub resolves_customers: bool,
     /// The public's facts, where they need no call.
@@ -249,5 +251,35 @@ pub struct BatchRules {
 impl BatchRules {
     pub fn up_to(max_items: usize) -> Self {
         Self { max_items, one_quantity: false, one_unit: false }
+    }
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::{AbsentLine, BatchRules, Capabilities};
+
+    /// An ERP that can do most of it, and for which none of the rarer fields matters.
+    pub fn plain() -> Capabilities {
+        Capabilities {
+            kind: "test",
+            breaks: true,
+            unit_matters: false,
+            company_matters: false,
+            ship_to_matters: false,
+            contract_matters: false,
+            dated: true,
+            currencies: Vec::new(),
+            priced_by_facts: false,
+            shares_by_list: None,
+            tells_price_lists: true,
+            resolves_customers: true,
+            public: None,
+            offers: false,
+            stock: true,
+            absent_line: AbsentLine::Failed,
+            customers_batch: BatchRules::up_to(10),
+            prices_batch: BatchRules::up_to(10),
+            stock_batch: BatchRules::up_to(10),
+        }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::answer::{Freshness, PolicyAnswer, Source};
 use super::config::{Ages, Patience};
 use super::query::OfferQuery;
+use crate::cache::epochs::Needed;
 use crate::clock::{Mono, Reading, Stamp, Timestamp};
 use crate::erp::dispatch::{Demand, Maintenance};
 use crate::mutants::mutant;
@@ -87,8 +88,8 @@ impl Limits {
     }
 
     /// What an ERP call must satisfy for a reader with these limits to join it.
-    pub fn demand(&self, arrival: Mono, min_stamp: Stamp) -> Demand {
-        Demand { not_before: arrival.minus(self.max_age), min_stamp }
+    pub fn demand(&self, arrival: Mono, needed: Needed) -> Demand {
+        Demand { not_before: arrival.minus(self.max_age), min_stamp: needed.fresh() }
     }
 
     /// Whether what was observed then is within the max age.
@@ -101,12 +102,16 @@ impl Limits {
         self.stale_while_revalidate.max(self.stale_if_error)
     }
 
-    /// `needed` is the newest invalidation that concerns the reader's request; `key` a number of the figure's own, always
-    /// the same ([`spread`]), worked out only near its expiry.
+    /// `needed` is what the newest invalidation and expiry ask for that concern the reader's request; `key` a number of the
+    /// figure's own, always the same ([`spread`]), worked out only near its expiry.
     #[inline]
-    pub fn decide(&self, held: &Held, needed: Stamp, moment: &Moment<'_>, key: impl FnOnce() -> u64) -> Decision {
+    pub fn decide(&self, held: &Held, needed: Needed, moment: &Moment<'_>, key: impl FnOnce() -> u64) -> Decision {
         if let Some(why) = gone(held, needed, moment.arrival) {
             return Decision::Fetch(why);
+        }
+        if was_expired(held, needed) {
+            return self
+                .decide_unaskable(moment.arrival.mono.since(held.observed.mono).saturating_sub(self.max_age), moment);
         }
         if held.observed.mono >= moment.arrival.mono.minus(self.calm) {
             return Decision::Fresh;
@@ -120,12 +125,15 @@ impl Limits {
     }
 
     /// The same for a figure that was asked for a day that is over: at its end it expired, if it had not before.
-    pub fn decide_day_over(&self, held: &Held, day_end: Timestamp, needed: Stamp, moment: &Moment<'_>) -> Decision {
+    pub fn decide_day_over(&self, held: &Held, day_end: Timestamp, needed: Needed, moment: &Moment<'_>) -> Decision {
         if let Some(why) = gone(held, needed, moment.arrival) {
             return Decision::Fetch(why);
         }
         let age = moment.arrival.mono.since(held.observed.mono);
         let excess = age.saturating_sub(self.max_age).max(day_end.until(moment.arrival.wall));
+        if was_expired(held, needed) {
+            return self.decide_unaskable(excess, moment);
+        }
         self.decide_expired(excess, moment)
     }
 
@@ -134,6 +142,11 @@ impl Limits {
         if excess <= self.stale_while_revalidate && !self.stale_while_revalidate.is_zero() {
             return Decision::ServeAndRefresh;
         }
+        self.decide_unaskable(excess, moment)
+    }
+
+    /// Whether it is served should the ERP not answer.
+    fn decide_unaskable(&self, excess: Duration, moment: &Moment<'_>) -> Decision {
         if self.stale_if_error.is_zero() {
             return Decision::Fetch(WhyGone::TooOld);
         }
@@ -162,12 +175,18 @@ impl Limits {
 }
 
 #[inline]
-fn gone(held: &Held, needed: Stamp, arrival: Reading) -> Option<WhyGone> {
-    if held.stamp < needed && !mutant!(ServeInvalidated) {
+fn gone(held: &Held, needed: Needed, arrival: Reading) -> Option<WhyGone> {
+    if held.stamp < needed.gone_below && !mutant!(ServeInvalidated) {
         return Some(WhyGone::Invalidated);
     }
     let ended = held.ends.is_some_and(|end| arrival.wall >= end) && !mutant!(CrossToldEnd);
     ended.then_some(WhyGone::ValidityEnded)
+}
+
+/// What expired by word of the ERP may well be wrong: whoever can wait for better does, however young it is.
+#[inline]
+fn was_expired(held: &Held, needed: Needed) -> bool {
+    held.stamp < needed.expired_below && !mutant!(SettleNeverExpires)
 }
 
 /// Soft times lie between these shares of the max age, in thousandths.
@@ -214,6 +233,10 @@ mod tests {
         Reading { mono: Mono(milliseconds * 1000), wall: Timestamp(1_000_000 + milliseconds as i64) }
     }
 
+    fn below(stamp: u64) -> Needed {
+        Needed { gone_below: Stamp(stamp), expired_below: Stamp(0) }
+    }
+
     fn held(observed: u64) -> Held {
         Held { observed: at(observed), stamp: Stamp(3), ends: None }
     }
@@ -225,7 +248,7 @@ mod tests {
 
     fn decide_as(limits: &Limits, held: &Held, needed: u64, arrival: Reading, key: u64) -> Decision {
         let maintenance = Maintenance::default();
-        limits.decide(held, Stamp(needed), &Moment { arrival, maintenance: &maintenance }, || key)
+        limits.decide(held, below(needed), &Moment { arrival, maintenance: &maintenance }, || key)
     }
 
     #[test]
@@ -289,6 +312,20 @@ mod tests {
     }
 
     #[test]
+    fn expired_by_word_is_asked_again_and_served_only_where_that_fails() {
+        let expired = Needed { gone_below: Stamp(3), expired_below: Stamp(4) };
+        let maintenance = Maintenance::default();
+        let of = |limits: Limits, now| {
+            limits.decide(&held(0), expired, &Moment { arrival: at(now), maintenance: &maintenance }, || 0)
+        };
+        assert_eq!(of(limits(60, 60, 3600), 0), Decision::FetchOrServe, "however young, and not while it is asked");
+        assert_eq!(of(limits(60, 60, 3600), 3_660_000), Decision::FetchOrServe);
+        assert_eq!(of(limits(60, 60, 3600), 3_660_001), Decision::Fetch(WhyGone::TooOld));
+        assert_eq!(of(limits(60, 60, 0), 0), Decision::Fetch(WhyGone::TooOld));
+        assert_eq!(limits(60, 60, 3600).demand(at(0).mono, expired).min_stamp, Stamp(4));
+    }
+
+    #[test]
     fn nothing_crosses_a_told_end() {
         let limits = limits(60, 60, 3600);
         let ending = Held { ends: Some(at(1000).wall), ..held(0) };
@@ -305,7 +342,7 @@ mod tests {
         let of = |observed: u64, day_end: u64, now: u64, ends: Option<u64>, needed: u64| {
             let held = Held { ends: ends.map(|end| at(end).wall), ..held(observed) };
             let moment = Moment { arrival: at(now), maintenance: &maintenance };
-            limits.decide_day_over(&held, at(day_end).wall, Stamp(needed), &moment)
+            limits.decide_day_over(&held, at(day_end).wall, below(needed), &moment)
         };
         let day_end = 10_000_000;
         // Read a second before the end of its day: expired at the end, however young.
@@ -333,7 +370,7 @@ mod tests {
         let limits = Limits::new(&ages(0, 0, 2 * 3600), None, None);
         let held = Held { observed: hours(0), stamp: Stamp(0), ends: None };
         let after = |n: u64, maintenance: &Maintenance| {
-            limits.decide(&held, Stamp(0), &Moment { arrival: hours(n), maintenance }, || 0)
+            limits.decide(&held, Needed::default(), &Moment { arrival: hours(n), maintenance }, || 0)
         };
         assert_eq!(after(2, &maintenance), Decision::FetchOrServe);
         assert_eq!(after(5, &maintenance), Decision::FetchOrServe, "five hours, three of them in the window");

@@ -275,6 +275,7 @@ impl Landing for OfferLanding {
         let Landed { call, asks, reply, start, stamp } = landed;
         // Ages count from before the call left: what the ERP says may be as old as that.
         let start = if mutant!(AgeFromLanding) { start.plus(std::time::Duration::from_millis(50)) } else { start };
+        let stamp = if mutant!(StampAtLanding) { self.knowledge.epochs.stamp() } else { stamp };
         let reply = match reply {
             Ok(reply) => reply,
             Err(error) => return vec![Outcome::Failed(error.reason()); asks.len()],

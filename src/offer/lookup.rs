@@ -7,6 +7,7 @@ use super::freshness::{Limits, WhyGone};
 use super::landing::{Knowledge, Outcome};
 use super::query::OfferQuery;
 use super::reader::{Reader, price_ask};
+use crate::cache::epochs::Needed;
 use crate::cache::{Negative, PriceRow, StockRow};
 use crate::clock::Reading;
 use crate::erp::connector::Header;
@@ -194,7 +195,8 @@ impl Lookup {
         self.targets.clear();
         for index in std::mem::take(&mut self.by_name) {
             let ask = price_ask(&query.lines[index], header.clone(), &knowledge.capabilities);
-            let demand = self.prices.demand(query.arrival.mono, knowledge.epochs.stamp());
+            let now = Needed { gone_below: knowledge.epochs.stamp(), ..Needed::default() };
+            let demand = self.prices.demand(query.arrival.mono, now);
             self.want(ask, demand, Need::Awaited, (index, Kind::Price), false);
         }
         self.take_wants()

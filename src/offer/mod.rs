@@ -12,6 +12,7 @@ pub mod calendar;
 pub mod config;
 pub mod error;
 pub mod freshness;
+pub mod invalidation;
 pub mod landing;
 pub mod lookup;
 pub mod metrics;
@@ -20,6 +21,8 @@ pub mod query;
 pub mod reader;
 pub mod service;
 pub mod sharing;
+pub mod store;
+pub mod warm;
 
 pub use answer::{
     AvailabilityAnswer, Band, Freshness, LineAnswer, LineStatus, OfferAnswer, PartyAnswer, PolicyAnswer, PriceAnswer,
@@ -28,5 +31,7 @@ pub use answer::{
 pub use calendar::Calendar;
 pub use config::{NoAges, OfferConfig};
 pub use error::OfferError;
+pub use invalidation::{Invalidated, Invalidation, InvalidationError, Named};
 pub use query::{LineFault, LineQuery, OfferQuery, Parts};
 pub use service::{OfferService, StreamItem};
+pub use store::Store;

@@ -60,6 +60,11 @@ impl Parties {
         found
     }
 
+    /// Everybody's, by the customer's id; the public's is empty.
+    pub fn all(&self) -> impl Iterator<Item = (Arc<Box<str>>, Arc<KnownParty>)> {
+        self.entries.iter()
+    }
+
     /// Remembers unless something newer is remembered.
     pub fn insert(&self, customer: Option<&CustomerId>, party: KnownParty) -> Arc<KnownParty> {
         let party = Arc::new(party);

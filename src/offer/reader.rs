@@ -16,7 +16,7 @@ use super::lookup::{DAY_CHANGED, Fact, Fallback, Kind, Line, Lookup, PENDING};
 use super::party::KnownParty;
 use super::query::{LineQuery, OfferQuery};
 use super::sharing::{Asker, facts_of_list};
-use crate::cache::epochs::PartyWords;
+use crate::cache::epochs::{Needed, PartyNames, PartyWords};
 use crate::cache::key::{BookScope, write_row_key};
 use crate::cache::negatives::No;
 use crate::cache::{Book, Negative, PriceRow, StockRow};
@@ -99,8 +99,12 @@ impl<'a> Reader<'a> {
         let asker = Asker::new(query.customer.as_ref(), company, ship_to, contract, &party.facts, capabilities);
         // Read after the request arrived: an invalidation that returned before that is in it.
         let newest = knowledge.epochs.stamp();
-        let customer = query.customer.as_ref().map(|id| id.as_str());
-        let list = party.facts.price_list.as_ref().map(|list| list.as_str());
+        let names = PartyNames {
+            customer: query.customer.as_ref().map(|id| id.as_str()),
+            price_list: party.facts.price_list.as_ref().map(|list| list.as_str()),
+            contract: contract.map(|id| id.as_str()),
+            company: company.map(|id| id.as_str()),
+        };
         let mut own_key = Vec::with_capacity(128);
         asker.own_book(page.currency, page.price_date, capabilities.dated).write(&mut own_key);
         let own = knowledge.memory.book(&own_key);
@@ -117,7 +121,7 @@ impl<'a> Reader<'a> {
             earlier: None,
             by_name: None,
             for_list: None,
-            words: knowledge.epochs.party(customer, list),
+            words: knowledge.epochs.party(names),
             newest,
             row_key: Vec::new(),
             no_key: Vec::new(),
@@ -221,9 +225,9 @@ impl<'a> Reader<'a> {
     }
 
     /// The newest invalidation that concerns the row; not looked up for a row that is newer than all.
-    fn needed_for(&self, row: &PriceRow, line: &LineQuery) -> Stamp {
+    fn needed_for(&self, row: &PriceRow, line: &LineQuery) -> Needed {
         if row.stamp() >= self.newest {
-            return Stamp(0);
+            return Needed::default();
         }
         self.page.knowledge.epochs.needed_for_price(&self.words, &line.sku)
     }
@@ -385,7 +389,8 @@ impl<'a> Reader<'a> {
         let mut need = Need::Awaited;
         let mut fact = None;
         if let Some(row) = self.page.knowledge.memory.stock.get(line.sku.as_bytes()) {
-            let needed = if row.stamp() >= self.newest { Stamp(0) } else { epochs.needed_for_stock(&line.sku) };
+            let needed =
+                if row.stamp() >= self.newest { Needed::default() } else { epochs.needed_for_stock(&line.sku) };
             let observed = row.observed();
             let source = if row.is_saved() { Source::Shared } else { Source::Memory };
             let held = Held { observed, stamp: row.stamp(), ends: None };
@@ -428,13 +433,13 @@ impl<'a> Reader<'a> {
         fact.unwrap_or(Fact::Waiting { fallback, gone })
     }
 
-    fn remembered_no(&self, needed: Stamp, limits: Limits) -> Option<Arc<Negative>> {
+    fn remembered_no(&self, needed: Needed, limits: Limits) -> Option<Arc<Negative>> {
         let no = self.page.knowledge.negatives.get(&self.no_key)?;
         let own = self.page.no.of(&no.no);
         // A price is asked by name or for a list whatever its age may be.
         let max_age = if no.no == No::NotShared || mutant!(NoWithoutMaxAge) { own } else { own.min(limits.max_age) };
         let fresh = no.observed.mono >= self.page.query.arrival.mono.minus(max_age);
-        (no.stamp >= needed && fresh).then_some(no)
+        (no.stamp >= needed.fresh() && fresh).then_some(no)
     }
 
     /// The header of questions that name the party.

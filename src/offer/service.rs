@@ -12,18 +12,25 @@ use super::assemble::{Common, assemble};
 use super::calendar::Calendar;
 use super::config::OfferConfig;
 use super::error::OfferError;
-use super::freshness::{Decision, Held, Limits, Moment, spread};
+use super::freshness::{Decision, Held, Limits, Moment, WhyGone, spread};
+use super::invalidation::due::DueList;
+use super::invalidation::{Invalidated, Invalidation, InvalidationError, Invalidator};
 use super::landing::{Knowledge, OfferLanding, Outcome, no_key};
 use super::lookup::{Lookup, PENDING};
 use super::metrics::{Metrics, Totals};
 use super::party::{KnownParty, Parties};
 use super::query::OfferQuery;
 use super::reader::{self, Reader};
+use super::store::Store;
+use super::warm::{self, Counts};
+use crate::cache::epochs::Needed;
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
-use crate::clock::{Clock, Mono, Stamp, Timestamp};
+use crate::clock::{Clock, Mono, Timestamp};
 use crate::domain::{Currency, Purpose};
 use crate::erp::connector::Connector;
 use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Load, Maintenance, Need, Page, PageAsk, Refusal, Want};
+use crate::journal::pack::Unpacker;
+use crate::journal::{JournalError, write_whole};
 
 /// Customers whose facts are remembered at the same time.
 const CUSTOMERS_MAX: u64 = 200_000;
@@ -37,6 +44,9 @@ pub struct OfferService {
     maintenance: Maintenance,
     clock: Clock,
     metrics: Metrics,
+    invalidator: Invalidator,
+    store: Option<Arc<Store>>,
+    saved_bytes_max: usize,
     /// One permit for each page that is asked for on behalf of a caller who has been answered.
     follow_ups: Arc<Semaphore>,
 }
@@ -92,14 +102,65 @@ impl OfferService {
         calendar: Calendar,
         clock: Clock,
     ) -> Arc<Self> {
+        Self::build(connector, config, cache, budget, calendar, clock, None)
+    }
+
+    /// With what the process before left in `store`.
+    pub fn with_store(
+        connector: Arc<dyn Connector>,
+        config: OfferConfig,
+        cache: &CacheConfig,
+        budget: Budget,
+        calendar: Calendar,
+        clock: Clock,
+        store: Store,
+    ) -> Arc<Self> {
+        Self::build(connector, config, cache, budget, calendar, clock, Some(Arc::new(store)))
+    }
+
+    fn build(
+        connector: Arc<dyn Connector>,
+        config: OfferConfig,
+        cache: &CacheConfig,
+        budget: Budget,
+        calendar: Calendar,
+        clock: Clock,
+        store: Option<Arc<Store>>,
+    ) -> Arc<Self> {
+        let now = clock.read();
+        let file = store.as_ref().and_then(|store| store.read_saved()).unwrap_or_default();
+        let mut from = Unpacker(&file);
+        let fingerprint = store.as_ref().map_or("", |store| &store.fingerprint);
+        let opened = (!file.is_empty()).then(|| warm::open(&mut from, fingerprint, now.wall));
+        let head = match opened {
+            Some(Ok(head)) => Some(head),
+            Some(Err(why)) => {
+                tracing::warn!(?why, "what was saved is not read: starting cold");
+                None
+            }
+            None => None,
+        };
         let knowledge = Arc::new(Knowledge {
             memory: Memory::new(cache),
             negatives: Negatives::new(cache.negatives_bytes()),
             parties: Parties::new(CUSTOMERS_MAX),
-            epochs: Epochs::new(),
+            epochs: head.as_ref().map_or_else(Epochs::new, |head| Epochs::keyed(head.epochs_key)),
             calendar,
             capabilities: connector.capabilities().clone(),
         });
+        if let Some(head) = &head {
+            match warm::restore(&mut from, head, &knowledge, now) {
+                Ok(counts) => {
+                    let took = clock.mono().since(now.mono);
+                    tracing::info!(?counts, ?took, "starting warm: hot figures of the process before are back");
+                }
+                Err(why) => tracing::error!(?why, "what was saved is read in part only"),
+            }
+        }
+        let invalidator = Invalidator::new(knowledge.clone(), store.clone(), clock);
+        if let Some(store) = &store {
+            invalidator.replay(store.take_found(), head.map(|head| head.journal_from), now);
+        }
         let landing = OfferLanding::new(knowledge.clone());
         let maintenance = budget.maintenance.clone();
         let dispatcher = Dispatcher::new(connector, landing, budget, clock);
@@ -110,8 +171,30 @@ impl OfferService {
             maintenance,
             clock,
             metrics: Metrics::new(),
+            invalidator,
+            store,
+            saved_bytes_max: cache.saved_bytes(),
             follow_ups: Arc::new(Semaphore::new(FOLLOW_UPS_MAX)),
         })
+    }
+
+    /// How long the journal has grown since hot figures were last saved. Bytes.
+    pub fn journal_bytes(&self) -> u64 {
+        self.store.as_ref().map_or(0, |store| store.journal_bytes())
+    }
+
+    /// Saves hot figures for the process after this one, where there is a store. Blocks on the disk.
+    pub fn save(&self) -> Result<Counts, JournalError> {
+        let Some(store) = &self.store else { return Ok(Counts::default()) };
+        let now = self.clock.read();
+        let entries = |due: &DueList| Invalidator::waiting_entries(due, now);
+        let journal_from = store.begin_segment(self.invalidator.due(), entries)?;
+        let (parts, counts) =
+            warm::save(&self.knowledge, &store.fingerprint, journal_from, self.clock.read(), self.saved_bytes_max);
+        write_whole(&store.saved, &[&parts[0], &parts[1]])?;
+        // Only now: the old file needs the old segments.
+        store.drop_before(journal_from)?;
+        Ok(counts)
     }
 
     pub fn clock(&self) -> Clock {
@@ -125,6 +208,16 @@ impl OfferService {
     /// Asks for tomorrow's prices before midnight, for as long as it is polled.
     pub fn ask_ahead(&self) -> impl Future<Output = ()> + Send + use<> {
         Ahead::new(self.knowledge.clone(), self.dispatcher.clone(), self.clock, self.config.ahead).run()
+    }
+
+    /// Declares figures wrong. What was asked before it returns is not served to anybody who asks after.
+    pub async fn invalidate(&self, invalidation: Invalidation) -> Result<Invalidated, InvalidationError> {
+        self.invalidator.invalidate(invalidation).await
+    }
+
+    /// What takes effect later.
+    pub fn invalidator(&self) -> &Invalidator {
+        &self.invalidator
     }
 
     /// What was answered since the start.
@@ -272,6 +365,7 @@ impl OfferService {
     ) -> Result<PageUnderWay, OfferError> {
         let query = Arc::new(query);
         let knowledge = &*self.knowledge;
+        self.invalidator.come_due(query.arrival);
         let limits = Limits::of(&query, self.config.patience(query.purpose));
         let today = knowledge.calendar.day(query.arrival.wall);
         let price_date = query.price_date.unwrap_or(today);
@@ -366,6 +460,7 @@ impl OfferService {
         };
         let moment = self.moment(query);
         let mut need = Need::Awaited;
+        let mut invalidated = false;
         let mut fallback = None;
         let mut served = None;
         if let Some(known) = knowledge.parties.get(customer) {
@@ -383,7 +478,7 @@ impl OfferService {
                     served = Some(known);
                 }
                 Decision::FetchOrServe => fallback = Some(known),
-                Decision::Fetch(_) => {}
+                Decision::Fetch(why) => invalidated = why == WhyGone::Invalidated,
             }
         } else {
             // Nothing is known, or a "no": that is believed no longer than the reader's prices may be old.
@@ -399,16 +494,20 @@ impl OfferService {
             return Ok(with_currency(query, known));
         }
         page.wait(&self.clock, query.deadline).await;
+        // Memory is read only now.
+        self.invalidator.come_due(self.clock.read());
         let reason = match page.take().pop() {
             Some((_, Outcome::Party(known))) => return Ok(with_currency(query, known)),
             Some((_, Outcome::No(_))) => return Err(OfferError::CustomerUnknown),
+            // Nothing else stands in the way of what is known.
+            Some((_, Outcome::Failed(_))) if invalidated => "invalidated",
             Some((_, Outcome::Failed(reason))) => reason,
             _ => PENDING,
         };
         Ok(fallback.map_or(Resolved::Unavailable(reason), |known| with_currency(query, known)))
     }
 
-    fn remembered_unknown(&self, query: &OfferQuery, needed: Stamp, limits: Limits) -> bool {
+    fn remembered_unknown(&self, query: &OfferQuery, needed: Needed, limits: Limits) -> bool {
         let Some(customer) = &query.customer else { return false };
         let mut key = Vec::new();
         no_key::customer(&mut key, customer.as_str());
@@ -416,7 +515,7 @@ impl OfferService {
         self.knowledge
             .negatives
             .get(&key)
-            .is_some_and(|no| no.stamp >= needed && no.observed.mono >= query.arrival.mono.minus(max_age))
+            .is_some_and(|no| no.stamp >= needed.fresh() && no.observed.mono >= query.arrival.mono.minus(max_age))
     }
 }
 

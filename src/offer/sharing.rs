@@ -153,6 +153,7 @@ mod tests {
             currencies: Vec::new(),
             priced_by_facts: false,
             shares_by_list,
+            tells_price_lists: true,
             resolves_customers: true,
             public: None,
             offers: false,

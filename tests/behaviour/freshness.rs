@@ -124,7 +124,7 @@ async fn an_invalidated_price_is_gone_even_with_the_erp_down() {
     rig.one("C-00042", "SKU-000001").await;
     rig.one("C-00043", "SKU-000001").await;
     rig.faults(Faults { down: true, ..Faults::default() });
-    rig.service.knowledge().epochs.invalidate(Word::CustomerSku("C-00042", "SKU-000001"));
+    rig.service.knowledge().epochs.invalidate([Word::CustomerSku("C-00042", "SKU-000001")]);
     let mut query = rig.query(Some("C-00042"), ["SKU-000001"]);
     query.purpose = Purpose::List;
     let line = rig.ask(query).await.lines.remove(0);

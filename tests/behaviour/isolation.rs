@@ -116,6 +116,7 @@ impl Telling {
                 currencies: Vec::new(),
                 priced_by_facts: false,
                 shares_by_list,
+                tells_price_lists: false,
                 resolves_customers: true,
                 public: Some(Arc::new(public)),
                 offers: false,

@@ -12,7 +12,7 @@ use comptoir::erp::connectors::simulated::{
 use comptoir::erp::dispatch::Budget;
 use comptoir::offer::{
     AvailabilityAnswer, Calendar, Freshness, LineAnswer, LineQuery, LineStatus, OfferAnswer, OfferConfig, OfferQuery,
-    OfferService, Parts, PriceAnswer,
+    OfferService, Parts, PriceAnswer, Store,
 };
 use jiff::tz::TimeZone;
 
@@ -51,6 +51,12 @@ fn quick() -> Behaviour {
     Behaviour::fixed(Duration::from_millis(50), 4)
 }
 
+/// One that begins at `wall` with what a process before it left in the store.
+pub fn rig_keeping(store: Store, wall: Timestamp) -> Rig {
+    let (catalogue, options) = (CatalogueConfig::default(), SimulatedOptions::default());
+    build_with(quick(), catalogue, options, Budget::default(), OfferConfig::default(), Some(store), wall)
+}
+
 fn build(
     catalogue: CatalogueConfig,
     behaviour: Behaviour,
@@ -58,12 +64,28 @@ fn build(
     budget: Budget,
     offer: OfferConfig,
 ) -> Rig {
-    let clock = Clock::starting_at(START);
+    build_with(behaviour, catalogue, options, budget, offer, None, START)
+}
+
+fn build_with(
+    behaviour: Behaviour,
+    catalogue: CatalogueConfig,
+    options: SimulatedOptions,
+    budget: Budget,
+    offer: OfferConfig,
+    store: Option<Store>,
+    wall: Timestamp,
+) -> Rig {
+    let clock = Clock::starting_at(wall);
     let config = SimulatorConfig { catalogue, behaviour };
     let erp = Simulator::new(config, clock);
     let connector = Arc::new(SimulatedConnector::with(erp.clone(), options));
     let calendar = Calendar(TimeZone::get("Europe/Paris").unwrap());
-    let service = OfferService::new(connector, offer, &CacheConfig::default(), budget, calendar, clock);
+    let cache = CacheConfig::default();
+    let service = match store {
+        None => OfferService::new(connector, offer, &cache, budget, calendar, clock),
+        Some(store) => OfferService::with_store(connector, offer, &cache, budget, calendar, clock, store),
+    };
     Rig { service, erp, clock }
 }
 

@@ -158,7 +158,7 @@ async fn a_shared_price_is_no_younger_than_its_readers_facts() {
         list(&customers[0]).await;
         tokio::time::sleep(Duration::from_secs(300)).await;
         // The list's price is read anew for somebody else.
-        rig.service.knowledge().epochs.invalidate(Word::Sku("SKU-000001"));
+        rig.service.knowledge().epochs.invalidate([Word::Sku("SKU-000001")]);
         let renewed = rig.clock.read().wall;
         list(&customers[1]).await;
         let calls = rig.erp.stats().calls;
@@ -179,7 +179,7 @@ async fn an_invalidated_customer_asks_again_and_the_others_on_the_list_do_not() 
         for customer in &customers {
             rig.ask(rig.query(Some(customer), skus(5))).await;
         }
-        rig.service.knowledge().epochs.invalidate(Word::Customer(&customers[0]));
+        rig.service.knowledge().epochs.invalidate([Word::Customer(&customers[0])]);
         rig.erp.reset_stats();
         rig.ask(rig.query(Some(&customers[1]), skus(5))).await;
         assert_eq!(rig.erp.stats().calls, 0);
@@ -242,7 +242,7 @@ async fn a_special_price_that_ends_gives_way_to_the_lists() {
             check(&rig, customer, &skus(2), &answer);
         }
         set_price(&rig, &customers[0], "SKU-000001", None);
-        rig.service.knowledge().epochs.invalidate(Word::Customer(&customers[0]));
+        rig.service.knowledge().epochs.invalidate([Word::Customer(&customers[0])]);
         for _ in 0..2 {
             let answer = rig.ask(rig.query(Some(&customers[0]), skus(2))).await;
             check(&rig, &customers[0], &skus(2), &answer);

@@ -18,8 +18,8 @@ pub struct Gateway {
     pub admin: String,
     pub peer: Peer,
     client: reqwest::Client,
-    /// Its configuration.
-    _folder: Option<TempDir>,
+    /// Its configuration, and its data.
+    folder: Option<TempDir>,
 }
 
 /// A client that hides nothing: no redirects, no decompression, no retries.
@@ -49,6 +49,24 @@ impl Gateway {
         Self::new(Process::start(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]), Some(folder))
     }
 
+    /// Ends it as an operator does, or (`crash`) as a crash does, and starts it again as it was.
+    pub fn restart(mut self, crash: bool) -> Self {
+        if crash {
+            self.process.kill();
+        } else {
+            self.process.interrupt();
+            assert!(self.process.ended(std::time::Duration::from_secs(20)).success());
+        }
+        let folder = self.folder.take().expect("one that has a configuration");
+        let file = folder.path().join("gateway.toml");
+        Self::new(Process::start(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]), Some(folder))
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> std::path::PathBuf {
+        self.folder.as_ref().expect("one that has a configuration").path().join("gateway.toml")
+    }
+
     pub fn simulated(erp_url: &str) -> Self {
         Self::serve("simulated.toml", erp_url, "")
     }
@@ -62,7 +80,7 @@ impl Gateway {
 
     fn new(process: Process, folder: Option<TempDir>) -> Self {
         let (address, admin) = (process.address("gateway"), process.address("admin"));
-        Self { process, address, admin, peer: Peer::start(), client: http_client(), _folder: folder }
+        Self { process, address, admin, peer: Peer::start(), client: http_client(), folder }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -75,10 +93,15 @@ impl Gateway {
         if !content_type.is_empty() {
             request = request.header(CONTENT_TYPE, content_type);
         }
-        self.judge(request.send().await.unwrap()).await
+        let message = if path.contains("/prices/") { "InvalidatePricesResponse" } else { "GetOffersResponse" };
+        self.judge_as(message, request.send().await.unwrap()).await
     }
 
     pub async fn judge(&self, response: reqwest::Response) -> Answer {
+        self.judge_as("GetOffersResponse", response).await
+    }
+
+    async fn judge_as(&self, message: &str, response: reqwest::Response) -> Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = String::from_utf8(response.bytes().await.unwrap().to_vec()).expect("UTF-8");
         let mut answer = Answer { status, headers, json: Value::Null };
@@ -97,7 +120,7 @@ impl Gateway {
                 return answer;
             }
             _ if answer.header("content-type") == "application/json" => {
-                self.peer.read("GetOffersResponse", &body);
+                self.peer.read(message, &body);
                 answer.json = serde_json::from_str(&body).unwrap();
                 return answer;
             }
@@ -114,6 +137,10 @@ impl Gateway {
 
     pub async fn post(&self, request: Value) -> Answer {
         self.send(Method::POST, "/v1/offers", "application/json", request.to_string()).await
+    }
+
+    pub async fn invalidate(&self, request: Value) -> Answer {
+        self.send(Method::POST, "/v1/prices/invalidations", "application/json", request.to_string()).await
     }
 
     pub async fn get(&self, query: &str) -> Answer {

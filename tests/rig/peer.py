@@ -5,7 +5,7 @@ Started by the Rust tests. Reads one JSON command a line, writes one JSON answer
 {"do": "read", "message": name, "text": JSON}
     Parses the text as this message's canonical JSON, prints it again, and compares. {} or {"error": why}.
 {"do": "call", "target": host:port, "method": name, "request": {...} or "bytes": hex, "timeout": seconds}
-    {"code", "detail", "reason", "path", "responses": [...]} of the offer service.
+    {"code", "detail", "reason", "path", "responses": [...]} of the service that has the method.
 {"do": "health", "target": host:port, "service": name}
     {"status": name} or {"code": name}.
 """
@@ -34,8 +34,8 @@ def generate(folder):
         f'--grpc_python_out={folder}', *files])
     assert not failed, 'protoc refuses proto/'
     sys.path.insert(0, folder)
-    module = 'comptoir.v1.offers_pb2'
-    return importlib.import_module(module), importlib.import_module(module + '_grpc')
+    modules = ['comptoir.v1.offers_pb2', 'comptoir.v1.prices_pb2']
+    return [importlib.import_module(module + kind) for kind in ('', '_grpc') for module in modules]
 
 
 def no_duplicates(pairs):
@@ -45,7 +45,7 @@ def no_duplicates(pairs):
 
 
 def read(command):
-    message = getattr(offers, command['message'])()
+    message = getattr(prices if 'InvalidatePrices' in command['message'] else offers, command['message'])()
     try:
         ours = json.loads(command['text'], object_pairs_hook=no_duplicates)
         json_format.Parse(command['text'], message)
@@ -64,8 +64,13 @@ def channel(target):
 
 
 def call(command):
-    stub = offers_grpc.OfferServiceStub(channel(command['target']))
     method = command['method']
+    if method == 'InvalidatePrices':
+        stub = prices_grpc.PriceServiceStub(channel(command['target']))
+        kind_of_request = prices.InvalidatePricesRequest
+    else:
+        stub = offers_grpc.OfferServiceStub(channel(command['target']))
+        kind_of_request = offers.GetOffersRequest
     if 'bytes' in command:
         kind = channel(command['target']).unary_unary
         invoke = kind(f'/comptoir.v1.OfferService/{method}',
@@ -73,7 +78,7 @@ def call(command):
         request = bytes.fromhex(command['bytes'])
     else:
         invoke = getattr(stub, method)
-        request = json_format.ParseDict(command['request'], offers.GetOffersRequest())
+        request = json_format.ParseDict(command['request'], kind_of_request())
     try:
         answer = invoke(request, timeout=command.get('timeout', 30))
         responses = list(answer) if method == 'StreamOffers' else [answer]
@@ -107,7 +112,7 @@ channels = {}
 commands = {'read': read, 'call': call, 'health': health}
 
 with tempfile.TemporaryDirectory() as folder:
-    offers, offers_grpc = generate(folder)
+    offers, prices, offers_grpc, prices_grpc = generate(folder)
     for line in sys.stdin:
         command = json.loads(line)
         print(json.dumps(commands[command['do']](command)), flush=True)

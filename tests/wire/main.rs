@@ -8,6 +8,7 @@ mod fates;
 mod load;
 mod outage;
 mod replies;
+mod restart;
 mod sharing;
 
 #[path = "../rig/mod.rs"]

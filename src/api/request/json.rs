@@ -45,7 +45,7 @@ struct Line {
 
 /// Reads a body.
 pub fn decode(body: &[u8]) -> Result<GetOffersRequest, Refusal> {
-    let Object(read) = serde_json::from_slice::<Object<Body>>(body).map_err(|_| explain(body))?;
+    let Object(read) = serde_json::from_slice::<Object<Body>>(body).map_err(|_| explain::<Body>(body))?;
     if matches!(read.customer, Some(Loose::Null)) {
         return Err(customer_empty());
     }
@@ -80,7 +80,7 @@ pub fn decode(body: &[u8]) -> Result<GetOffersRequest, Refusal> {
     })
 }
 
-fn text(told: Option<Loose>, path: impl Fn() -> String) -> Result<Option<String>, Refusal> {
+pub(super) fn text(told: Option<Loose>, path: impl Fn() -> String) -> Result<Option<String>, Refusal> {
     match told {
         None => Ok(None),
         Some(Loose::Text(text)) => Ok(Some(text)),
@@ -121,9 +121,9 @@ fn value(told: Loose, path: impl Fn() -> String, by_name: impl Fn(&str) -> Optio
 
 /// Reads a body that could not be read once more, slowly, to say where and why.
 #[cold]
-fn explain(body: &[u8]) -> Refusal {
+pub(super) fn explain<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Refusal {
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let (path, error) = match serde_path_to_error::deserialize::<_, Object<Body>>(&mut reader) {
+    let (path, error) = match serde_path_to_error::deserialize::<_, Object<T>>(&mut reader) {
         Ok(_) => match reader.end() {
             Err(error) => (String::new(), error),
             Ok(()) => return Refusal::new(Fault::Internal, "the body was read once and refused once"),

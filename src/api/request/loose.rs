@@ -12,6 +12,7 @@ pub enum Loose {
     Text(String),
     /// As written: `1.50` stays `1.50`.
     Number(String),
+    Bool(bool),
     Other,
 }
 
@@ -50,8 +51,8 @@ impl<'de> Visitor<'de> for LooseVisitor {
         Ok(Loose::Text(text))
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Loose, E> {
-        Ok(Loose::Other)
+    fn visit_bool<E: Error>(self, told: bool) -> Result<Loose, E> {
+        Ok(Loose::Bool(told))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Loose, E> {

@@ -1,22 +1,38 @@
 //! The protobuf form of a request. Fields that are not in the contract are refused, as they are in JSON: a caller that knows
 //! more than the gateway must hear that its wish is not heard.
 
-use bytes::Bytes;
-use prost::Message as _;
-
-use crate::api::proto::GetOffersRequest;
+use crate::api::proto::{GetOffersRequest, InvalidatePricesRequest};
 use crate::api::status::{Fault, Refusal};
+use bytes::Bytes;
 
 /// The highest field numbers of the contract; a test holds them against the descriptors.
 const REQUEST_FIELDS: u64 = 14;
 const LINE_FIELDS: u64 = 4;
 const LINES_FIELD: u64 = 13;
+const INVALIDATION_FIELDS: u64 = 8;
 
 /// Reads a message.
 pub fn decode(message: Bytes) -> Result<GetOffersRequest, Refusal> {
     let unknown = first_unknown(&message);
-    let request =
-        GetOffersRequest::decode(message).map_err(|error| Refusal::new(Fault::MalformedProtobuf, error.to_string()))?;
+    decode_unless(message, unknown)
+}
+
+/// Reads the message of an invalidation.
+pub fn decode_invalidation(message: Bytes) -> Result<InvalidatePricesRequest, Refusal> {
+    let mut rest = &message[..];
+    let mut unknown = None;
+    while let Some((number, _, tail)) = next_field(rest) {
+        rest = tail;
+        if number > INVALIDATION_FIELDS {
+            unknown = Some(format!("#{number}"));
+            break;
+        }
+    }
+    decode_unless(message, unknown)
+}
+
+fn decode_unless<M: prost::Message + Default>(message: Bytes, unknown: Option<String>) -> Result<M, Refusal> {
+    let request = M::decode(message).map_err(|error| Refusal::new(Fault::MalformedProtobuf, error.to_string()))?;
     match unknown {
         None => Ok(request),
         Some(path) => Err(Refusal::at(Fault::UnknownField, path, "there is no such field")),
@@ -76,6 +92,7 @@ fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use prost::Message as _;
     use prost_types::FileDescriptorSet;
 
     use super::*;
@@ -83,9 +100,15 @@ mod tests {
     #[test]
     fn the_field_numbers_are_those_of_the_descriptors() {
         let set = FileDescriptorSet::decode(crate::api::proto::DESCRIPTORS).unwrap();
-        let file = set.file.iter().find(|file| file.package() == "comptoir.v1").unwrap();
-        for (name, highest) in [("GetOffersRequest", REQUEST_FIELDS), ("OfferLine", LINE_FIELDS)] {
-            let message = file.message_type.iter().find(|message| message.name() == name).unwrap();
+        let ours = set.file.iter().filter(|file| file.package() == "comptoir.v1");
+        let messages: Vec<_> = ours.flat_map(|file| &file.message_type).collect();
+        let known = [
+            ("GetOffersRequest", REQUEST_FIELDS),
+            ("OfferLine", LINE_FIELDS),
+            ("InvalidatePricesRequest", INVALIDATION_FIELDS),
+        ];
+        for (name, highest) in known {
+            let message = messages.iter().find(|message| message.name() == name).unwrap();
             let mut numbers: Vec<u64> = message.field.iter().map(|field| field.number() as u64).collect();
             numbers.sort_unstable();
             assert_eq!(numbers, (1..=highest).collect::<Vec<_>>(), "{name}");
@@ -101,6 +124,8 @@ mod tests {
         // Not UTF-8 where text is due.
         assert_eq!(fault(b"\x0a\x01\xff"), Err(Fault::MalformedProtobuf));
         assert_eq!(fault(b"\x78\x01"), Err(Fault::UnknownField));
+        let refusal = decode_invalidation(Bytes::from_static(b"\x30\x01\x48\x01")).unwrap_err();
+        assert_eq!((refusal.fault, refusal.path.as_deref()), (Fault::UnknownField, Some("#9")));
         let refusal = decode(Bytes::from_static(b"\x6a\x03\x0a\x01A\x6a\x02\x28\x01")).unwrap_err();
         assert_eq!(refusal.path.as_deref(), Some("lines[1].#5"));
     }

@@ -38,6 +38,17 @@ pub fn date(text: &str) -> Option<Date> {
     Date::new(year as i16, month as i8, day as i8).ok()
 }
 
+/// RFC 3339 with its offset, to the second or finer.
+pub fn instant(text: &str) -> Option<prost_types::Timestamp> {
+    let shaped = text.as_bytes().get(10).is_some_and(|b| matches!(b, b'T' | b't'));
+    let plain = text.len() <= 35 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-+:.".contains(&b));
+    let at: jiff::Timestamp = text.parse().ok().filter(|_| shaped && plain)?;
+    // Before 1970 jiff counts both parts down, protobuf only the seconds.
+    let nanos = at.subsec_nanosecond().rem_euclid(1_000_000_000);
+    let seconds = at.as_second() - i64::from(at.subsec_nanosecond() < 0);
+    Some(prost_types::Timestamp { seconds, nanos })
+}
+
 /// A purpose by its name.
 pub fn purpose(name: &str) -> Option<i32> {
     purpose::Value::from_str_name(name).map(Into::into)

@@ -14,8 +14,9 @@ use crate::domain::{
     Incoming, LocationId, LocationLevel, PriceBreak, PricedLine, Purpose, Stock, TaxBasis, Terms, Unit,
 };
 use crate::offer::{
-    AvailabilityAnswer, Band, Freshness, LineAnswer, LineQuery, LineStatus, OfferAnswer, OfferError, OfferQuery, Parts,
-    PartyAnswer, PolicyAnswer, PriceAnswer, Source, StreamItem,
+    AvailabilityAnswer, Band, Freshness, Invalidated, Invalidation, InvalidationError, LineAnswer, LineQuery,
+    LineStatus, Named, OfferAnswer, OfferError, OfferQuery, Parts, PartyAnswer, PolicyAnswer, PriceAnswer, Source,
+    StreamItem,
 };
 
 /// 2026-11-22T10:04:32.120Z
@@ -153,5 +154,21 @@ impl Offers for SampleOffers {
             let _ = out.send(StreamItem::Done { answered, answered_at }).await;
         }
         Ok(())
+    }
+
+    async fn invalidate(&self, invalidation: Invalidation) -> Result<Invalidated, InvalidationError> {
+        let Invalidation { named, settle, .. } = invalidation;
+        match named.customers.first().map(|id| id.as_str()) {
+            Some("UNWRITTEN") => Err(InvalidationError::NotDurable),
+            Some("MANY") => Err(InvalidationError::TooManyWaiting { waiting: 7 }),
+            _ if !named.contracts.is_empty() => Err(InvalidationError::NotResolvable { field: "contracts", why: "no" }),
+            _ if named == Named::default() => Err(InvalidationError::NothingNamed),
+            _ => Ok(Invalidated {
+                effective_at: NOW,
+                settled_at: settle.map(|settle| NOW.plus(settle)),
+                marked: named.ids(),
+                widened: false,
+            }),
+        }
     }
 }

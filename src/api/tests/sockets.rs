@@ -16,7 +16,8 @@ use tower::ServiceExt as _;
 
 use super::samples::SampleOffers;
 use crate::api::proto::offer_service_client::OfferServiceClient;
-use crate::api::proto::{GetOffersRequest, OfferLine};
+use crate::api::proto::price_service_client::PriceServiceClient;
+use crate::api::proto::{GetOffersRequest, InvalidatePricesRequest, OfferLine};
 use crate::api::{Api, ApiConfig, serve};
 use crate::clock::Clock;
 
@@ -176,6 +177,7 @@ async fn every_refusal_is_a_problem_document() {
     let server = start().await;
     let json = "content-type: application/json";
     let post = format!("POST /v1/offers\n{json}");
+    let invalidate = format!("POST /v1/prices/invalidations\n{json}");
     for (head, body, status, reason) in [
         (post.as_str(), "{", 400, "malformed_json"),
         (&post, r#"{"lines":[]}"#, 400, "lines_empty"),
@@ -192,6 +194,12 @@ async fn every_refusal_is_a_problem_document() {
         ("POST /comptoir.v1.OfferService/GetOffers\ncontent-type: application/grpc", "", 400, "http2_required"),
         ("PUT /v1/offers", "", 405, "method_not_allowed"),
         ("GET /v1/offers:stream", "", 405, "method_not_allowed"),
+        (&invalidate, "{}", 400, "nothing_named"),
+        (&invalidate, r#"{"contracts":["K"]}"#, 400, "not_resolvable"),
+        (&invalidate, r#"{"customers":["UNWRITTEN"]}"#, 503, "not_durable"),
+        (&invalidate, r#"{"customers":["MANY"]}"#, 429, "over_limit"),
+        (&invalidate, r#"{"skus":["S"],"until":1}"#, 400, "unknown_field"),
+        ("GET /v1/prices/invalidations", "", 405, "method_not_allowed"),
         ("GET /", "", 404, "no_such_resource"),
         ("GET /v1/offers/A", "", 404, "no_such_resource"),
         ("GET /v1/offers?sku=A&colour=red", "", 400, "unknown_field"),
@@ -312,6 +320,37 @@ async fn streams_over_both_wires_have_their_end() {
 }
 
 #[tokio::test]
+async fn an_invalidation_is_the_same_over_both_wires() {
+    let server = start().await;
+    let head = "POST /v1/prices/invalidations\ncontent-type: application/json";
+    let reply = server.http(head, br#"{"customers":["C-1","C-2"],"settle":"5s"}"#).await;
+    let expected = serde_json::json!({
+        "effectiveAt": "2026-11-22T10:04:32.120Z", "settledAt": "2026-11-22T10:04:37.120Z", "marked": 2, "widened": false
+    });
+    assert_eq!((reply.status, reply.json()), (200, expected));
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+
+    let mut client = PriceServiceClient::new(server.channel().await);
+    let request = InvalidatePricesRequest { customers: vec!["C-1".into()], ..Default::default() };
+    let answer = client.invalidate_prices(request).await.unwrap().into_inner();
+    assert_eq!((answer.marked, answer.widened, answer.settled_at), (Some(1), Some(false), None));
+    assert_eq!(answer.effective_at.unwrap().seconds, 1_795_341_872);
+    let request = InvalidatePricesRequest { contracts: vec!["K".into()], ..Default::default() };
+    let status = client.invalidate_prices(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert_eq!(status.get_error_details().error_info().unwrap().reason, "not_resolvable");
+}
+
+#[tokio::test]
+async fn the_longest_invalidation_fits() {
+    let server = start().await;
+    let list = |kind: &str| vec![format!("\"{kind}{}\"", "x".repeat(63)); 10_000].join(",");
+    let body = format!("{{\"customers\":[{}],\"priceLists\":[{}],\"skus\":[{}]}}", list("C"), list("L"), list("S"));
+    let reply = server.http("POST /v1/prices/invalidations\ncontent-type: application/json", body.as_bytes()).await;
+    assert_eq!((reply.status, &reply.json()["marked"]), (200, &serde_json::json!(30_000)));
+}
+
+#[tokio::test]
 async fn health_and_reflection_answer() {
     use tonic_health::pb::HealthCheckRequest;
     use tonic_health::pb::health_client::HealthClient;
@@ -322,7 +361,7 @@ async fn health_and_reflection_answer() {
 
     let server = start().await;
     let mut health = HealthClient::new(server.channel().await);
-    for service in ["", "comptoir.v1.OfferService"] {
+    for service in ["", "comptoir.v1.OfferService", "comptoir.v1.PriceService"] {
         let answer = health.check(HealthCheckRequest { service: service.into() }).await.unwrap();
         assert_eq!(answer.into_inner().status, 1, "{service}");
     }
@@ -336,7 +375,9 @@ async fn health_and_reflection_answer() {
     else {
         panic!("a list of services")
     };
-    assert!(list.service.iter().any(|service| service.name == "comptoir.v1.OfferService"));
+    for name in ["comptoir.v1.OfferService", "comptoir.v1.PriceService"] {
+        assert!(list.service.iter().any(|service| service.name == name), "{name}");
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,10 @@ impl CustomerFields {
         self.customer.is_some()
     }
 
+    pub fn tells_price_lists(&self) -> bool {
+        self.price_list.is_some()
+    }
+
     /// The lookups its fields read.
     pub fn lookups(&self) -> impl Iterator<Item = &String> {
         let own = [&self.customer, &self.currency, &self.price_list];

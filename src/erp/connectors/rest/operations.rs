@@ -213,6 +213,8 @@ impl Operations {
                 SharesByListConfig::Question => SharesByList::Question,
                 SharesByListConfig::Answer => SharesByList::Answer,
             }),
+            tells_price_lists: self.customers.as_ref().is_some_and(|one| one.fields.tells_price_lists())
+                || self.public.tells_price_lists(),
             resolves_customers: self.customers.is_some(),
             public: match &self.public {
                 Public::Facts(facts) => Some(facts.clone()),
@@ -248,6 +250,14 @@ impl Customers {
 }
 
 impl Public {
+    fn tells_price_lists(&self) -> bool {
+        match self {
+            Public::Facts(facts) => facts.price_list.is_some(),
+            Public::Customers => false,
+            Public::Question(_, fields) => fields.tells_price_lists(),
+        }
+    }
+
     fn compile(
         config: Option<&PublicConfig>,
         customers: bool,

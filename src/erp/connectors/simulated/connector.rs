@@ -59,6 +59,7 @@ impl SimulatedConnector {
             currencies: CURRENCIES.iter().filter_map(|code| code.parse().ok()).collect(),
             priced_by_facts: false,
             shares_by_list: options.shares_by_list,
+            tells_price_lists: true,
             resolves_customers: true,
             public: Some(Arc::new(Catalogue::public())),
             offers: options.offers,

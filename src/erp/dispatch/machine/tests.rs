@@ -23,6 +23,7 @@ fn capabilities(max_items: usize) -> Capabilities {
         currencies: Vec::new(),
         priced_by_facts: false,
         shares_by_list: None,
+        tells_price_lists: true,
         resolves_customers: true,
         public: None,
         offers: false,

@@ -1,0 +1,202 @@
+//! Makes invalidations take effect: now, at an announced moment, and once more when a settling time is over.
+
+use std::sync::Arc;
+
+use metrics::Counter;
+
+use super::due::{Due, DueList, Effect, Moment};
+use super::entry::Entry;
+use super::{Invalidated, Invalidation, InvalidationError, Named, Reach};
+use crate::cache::epochs::Word;
+use crate::clock::{Clock, Reading, Stamp};
+use crate::journal::Record;
+use crate::mutants::mutant;
+use crate::offer::landing::Knowledge;
+use crate::offer::store::Store;
+
+pub struct Invalidator {
+    knowledge: Arc<Knowledge>,
+    due: Arc<DueList>,
+    store: Option<Arc<Store>>,
+    clock: Clock,
+    metrics: Metrics,
+}
+
+struct Metrics {
+    now: Counter,
+    announced: Counter,
+    settled: Counter,
+    marked: Counter,
+}
+
+impl Invalidator {
+    /// Without a store, what waits is forgotten with the process.
+    pub fn new(knowledge: Arc<Knowledge>, store: Option<Arc<Store>>, clock: Clock) -> Self {
+        Self { knowledge, due: Arc::default(), store, clock, metrics: Metrics::new() }
+    }
+
+    /// In effect, or kept until its moment, when it returns.
+    pub async fn invalidate(&self, invalidation: Invalidation) -> Result<Invalidated, InvalidationError> {
+        let Invalidation { named, at, settle, request_id } = invalidation;
+        let reach = Reach::of(&named, &self.knowledge.capabilities)?;
+        let named = Arc::new(named);
+        let (marked, widened) = (reach.count(&named), reach.widened);
+        let now = self.clock.read();
+        let due = |moment, effect| Due { moment, effect, named: named.clone(), reach, request_id: request_id.clone() };
+        if let Some(at) = at.filter(|at| *at > now.wall) {
+            let effect = Effect::Invalidate { settle };
+            let waits = due(Moment::Wall(at), effect);
+            self.keep(vec![entry_of(&waits, now)], Some(waits)).await?;
+            tracing::info!(request_id = &*request_id, marked, widened, %at, "prices will be invalidated");
+            let settled_at = settle.map(|settle| at.plus(settle));
+            return Ok(Invalidated { effective_at: at, settled_at, marked, widened });
+        }
+        let stamp = self.mark(&named, reach);
+        self.metrics.now.increment(1);
+        tracing::info!(request_id = &*request_id, marked, widened, ?settle, "prices invalidated");
+        // Counted from when the marks were made: what is asked from then on is what settles.
+        let done = self.clock.read();
+        let settles = settle.map(|settle| due(Moment::Mono(done.mono.plus(settle)), Effect::Expire));
+        let mut entries = vec![Entry::Done { stamp, named: named.clone() }];
+        entries.extend(settles.iter().map(|settles| entry_of(settles, done)));
+        self.keep(entries, settles).await?;
+        let settled_at = settle.map(|settle| done.wall.plus(settle));
+        Ok(Invalidated { effective_at: done.wall, settled_at, marked, widened })
+    }
+
+    /// What the journal says happened since the marks were saved, and what still waits.
+    pub fn replay(&self, records: Vec<Record>, saved_from: Option<u64>, now: Reading) {
+        for Record { segment, bytes } in records {
+            match Entry::from_bytes(&bytes) {
+                // Where nothing was saved there is nothing it could concern.
+                Some(Entry::Done { stamp, named }) => {
+                    if saved_from.is_some_and(|from| segment >= from) && !mutant!(ReplaySkipped) {
+                        let reach = self.reach(&named);
+                        self.knowledge.epochs.replay(reach.words(&named), stamp);
+                    }
+                }
+                Some(Entry::Waits { at, effect, named, request_id }) => {
+                    let moment = match effect {
+                        Effect::Invalidate { .. } => Moment::Wall(at),
+                        Effect::Expire => Moment::Mono(now.mono.plus(now.wall.until(at))),
+                    };
+                    let due = Due { moment, effect, reach: self.reach(&named), named, request_id };
+                    if let Err(waiting) = self.due.add(due) {
+                        tracing::error!(waiting, "an announced change is lost: too many wait");
+                    }
+                }
+                None => {
+                    tracing::error!("an invalidation of another version: everything saved counts as invalidated");
+                    self.knowledge.epochs.invalidate([Word::All]);
+                }
+            }
+        }
+        self.come_due(now);
+    }
+
+    /// Everything that waits, for a new segment of the journal.
+    pub fn waiting_entries(due: &DueList, now: Reading) -> Vec<Entry> {
+        due.waiting().iter().map(|due| entry_of(due, now)).collect()
+    }
+
+    pub fn due(&self) -> &DueList {
+        &self.due
+    }
+
+    /// Lets what is due take effect. Every request calls it with its arrival before it reads memory.
+    #[inline]
+    pub fn come_due(&self, now: Reading) {
+        if self.due.is_due(now) {
+            self.run_due(now);
+        }
+    }
+
+    /// Does the same while nobody asks. Runs for ever.
+    pub async fn keep_time(&self) {
+        loop {
+            self.due.wait(self.clock.read()).await;
+            self.come_due(self.clock.read());
+        }
+    }
+
+    /// How many wait for their moment.
+    pub fn waiting(&self) -> usize {
+        self.due.len()
+    }
+
+    #[cold]
+    fn run_due(&self, now: Reading) {
+        self.due.run(now, |due| {
+            let (marked, request_id) = (due.reach.count(&due.named), &*due.request_id);
+            match due.effect {
+                Effect::Expire => {
+                    self.knowledge.epochs.expire(due.reach.words(&due.named));
+                    self.metrics.settled.increment(1);
+                    tracing::info!(request_id, marked, "prices have settled: what was asked meanwhile is asked again");
+                    None
+                }
+                Effect::Invalidate { settle } => {
+                    self.mark(&due.named, due.reach);
+                    self.metrics.announced.increment(1);
+                    tracing::info!(request_id, marked, "prices invalidated, as announced");
+                    let moment = Moment::Mono(now.mono.plus(settle?));
+                    Some(Due { moment, effect: Effect::Expire, ..due.clone() })
+                }
+            }
+        });
+    }
+
+    fn mark(&self, named: &Named, reach: Reach) -> Stamp {
+        self.metrics.marked.increment(reach.count(named) as u64);
+        self.knowledge.epochs.invalidate(reach.words(named))
+    }
+
+    /// What this ERP was told under another configuration may reach more than it did.
+    fn reach(&self, named: &Named) -> Reach {
+        Reach::of(named, &self.knowledge.capabilities).unwrap_or(Reach::ALL)
+    }
+
+    /// Writes it down, where there is a store, and keeps what waits.
+    async fn keep(&self, entries: Vec<Entry>, waits: Option<Due>) -> Result<(), InvalidationError> {
+        let due = self.due.clone();
+        let keep = move || waits.map_or(Ok(()), |waits| due.add(waits));
+        let kept = match self.store.clone() {
+            None => keep(),
+            Some(store) => {
+                // A sync takes its time, and goes on if the caller leaves.
+                let written = tokio::task::spawn_blocking(move || store.append(&entries, keep)).await;
+                let written = written.map_err(|_| InvalidationError::NotDurable)?;
+                written.map_err(|error| {
+                    tracing::error!(%error, "an invalidation could not be written down");
+                    InvalidationError::NotDurable
+                })?
+            }
+        };
+        kept.map_err(|waiting| InvalidationError::TooManyWaiting { waiting })
+    }
+}
+
+fn entry_of(due: &Due, now: Reading) -> Entry {
+    let at = match due.moment {
+        Moment::Wall(at) => at,
+        Moment::Mono(at) => now.wall.plus(at.since(now.mono)),
+    };
+    Entry::Waits { at, effect: due.effect.clone(), named: due.named.clone(), request_id: due.request_id.clone() }
+}
+
+impl Metrics {
+    fn new() -> Self {
+        metrics::describe_counter!("comptoir_invalidations_total", "Invalidations that took effect");
+        metrics::describe_counter!(
+            "comptoir_invalidated_words_total",
+            "Customers, lists, contracts, SKUs or pairs marked"
+        );
+        let kind = |kind: &'static str| metrics::counter!("comptoir_invalidations_total", "kind" => kind);
+        Self {
+            now: kind("now"),
+            announced: kind("announced"),
+            settled: kind("settled"),
+            marked: metrics::counter!("comptoir_invalidated_words_total"),
+        }
+    }
+}
