@@ -1,5 +1,6 @@
 //! Durations and sizes as people write them in configuration files: `"250ms"`, `"10m"`, `"512MiB"`.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::de::{Deserialize, Deserializer, Error as _};
@@ -34,6 +35,23 @@ pub fn size(text: &str) -> Result<u64, Malformed> {
     };
     let number: u64 = number.parse().map_err(|_| malformed())?;
     number.checked_mul(1 << shift).ok_or_else(malformed)
+}
+
+/// Writes a duration as protobuf's JSON does: `1.500s`, whole seconds as `90s`.
+#[derive(Clone, Copy, Debug)]
+pub struct Seconds(pub Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, nanos) = (self.0.as_secs(), self.0.subsec_nanos());
+        // No digits, or as many groups of three as are needed.
+        match nanos {
+            0 => write!(f, "{seconds}s"),
+            n if n % 1_000_000 == 0 => write!(f, "{seconds}.{:03}s", n / 1_000_000),
+            n if n % 1000 == 0 => write!(f, "{seconds}.{:06}s", n / 1000),
+            n => write!(f, "{seconds}.{n:09}s"),
+        }
+    }
 }
 
 /// For serde's `deserialize_with`.

@@ -18,8 +18,8 @@ mod tests;
 use std::ops::Range;
 
 use self::fields::{
-    component, freshness, offer, offer_status, order_block, party, policy, price, price_break, price_status, record,
-    response, source, tax_basis, terms,
+    component, explanation as explained, freshness, offer, offer_status, order_block, party, policy, price,
+    price_break, price_status, record, response, source, step, step_fact, tax_basis, terms,
 };
 pub use self::json::{Json, put_text};
 use self::memo::{Memo, Same};
@@ -31,7 +31,7 @@ use crate::cache::price_row::ShapeTerms;
 use crate::clock::Timestamp;
 use crate::domain::{Quantity, TaxBasis};
 use crate::offer::answer::{Freshness, LineAnswer, LineStatus, OfferAnswer, PartyAnswer, PolicyAnswer, Source};
-use crate::offer::{AvailabilityAnswer, LineQuery, OfferQuery, PriceAnswer};
+use crate::offer::{AvailabilityAnswer, Explanation, LineQuery, OfferQuery, PriceAnswer};
 
 /// Writes the fields of a whole answer. Gives back where `answeredAt` stands: the only part that differs between two
 /// answers that say the same.
@@ -47,6 +47,26 @@ pub fn answer<S: Sink>(sink: &mut S, answer: &OfferAnswer) -> Range<usize> {
         put_offer(sink, &mut memo, query, line, answer);
     });
     start..end
+}
+
+/// Writes the fields of an explained offer.
+pub fn explanation<S: Sink>(sink: &mut S, explanation: &Explanation) {
+    let Explanation { answer, steps } = explanation;
+    let query = &*answer.query;
+    put_party(sink, explained::PARTY, query, &answer.party);
+    put_policy(sink, explained::POLICY, answer.policy);
+    sink.instant(explained::ANSWERED_AT, answer.answered_at);
+    if let (Some(line), Some(told)) = (query.lines.first(), answer.lines.first()) {
+        sink.message(explained::OFFER, |sink| put_offer(sink, &mut Memo::default(), query, line, told));
+    }
+    sink.list(explained::STEPS, steps.iter(), |sink, told| {
+        implicit(sink, step::ABOUT, told.about);
+        implicit(sink, step::TEXT, &told.text);
+        sink.list(step::FACTS, told.facts.iter(), |sink, (name, value)| {
+            implicit(sink, step_fact::NAME, name);
+            implicit(sink, step_fact::VALUE, value);
+        });
+    });
 }
 
 /// Who asked and by what policy: on the first record of a stream.

@@ -39,6 +39,18 @@ pub async fn get_offers<O: Offers>(
     Ok(respond(Body::message(message)))
 }
 
+/// `ExplainOffer`.
+pub async fn explain_offer<O: Offers>(
+    api: &Api<O>,
+    request: Request<Incoming>,
+    call: &Call,
+) -> Result<Response<Body>, Refusal> {
+    let query = request::one_line(read_query(api, request, call).await?)?;
+    let explanation = api.offers.explain(query).await?;
+    let message = message_of(Vec::new(), |sink| encode::explanation(sink, &explanation));
+    Ok(respond(Body::message(message)))
+}
+
 /// `StreamOffers`.
 pub async fn stream_offers<O: Offers>(
     api: &Api<O>,

@@ -62,6 +62,26 @@ pub async fn offers<O: Offers>(
     Ok(response)
 }
 
+/// `POST /v1/offers:explain`.
+pub async fn offers_explain<O: Offers>(
+    api: &Api<O>,
+    request: Request<Incoming>,
+    call: &Call,
+) -> Result<Response<Body>, Refusal> {
+    if request.method() != Method::POST {
+        return Err(wrong_method("POST"));
+    }
+    let query = request::one_line(read_query(api, request, call).await?)?;
+    let explanation = api.offers.explain(query).await?;
+    let mut sink = Json { buffer: Vec::new() };
+    sink.object(|sink| encode::explanation(sink, &explanation));
+    let mut response = Response::new(Body::full(sink.buffer));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
 /// `POST /v1/offers:stream`: one JSON record per line.
 pub async fn offers_stream<O: Offers>(
     api: &Api<O>,

@@ -31,7 +31,8 @@ pub use self::admin::{Admin, serve_admin};
 pub use self::config::ApiConfig;
 pub use self::server::{Api, serve};
 use crate::offer::{
-    Invalidated, Invalidation, InvalidationError, OfferAnswer, OfferError, OfferQuery, OfferService, StreamItem,
+    Explanation, Invalidated, Invalidation, InvalidationError, OfferAnswer, OfferError, OfferQuery, OfferService,
+    StreamItem,
 };
 
 /// What the wires need of the layer below; a seam, so that they are tested without an ERP.
@@ -43,6 +44,9 @@ pub trait Offers: Send + Sync + 'static {
         query: OfferQuery,
         out: mpsc::Sender<StreamItem>,
     ) -> impl Future<Output = Result<(), OfferError>> + Send;
+
+    /// For exactly one line.
+    fn explain(self: &Arc<Self>, query: OfferQuery) -> impl Future<Output = Result<Explanation, OfferError>> + Send;
 
     fn invalidate(
         &self,
@@ -61,6 +65,10 @@ impl Offers for OfferService {
         out: mpsc::Sender<StreamItem>,
     ) -> impl Future<Output = Result<(), OfferError>> + Send {
         OfferService::stream(self, query, out)
+    }
+
+    fn explain(self: &Arc<Self>, query: OfferQuery) -> impl Future<Output = Result<Explanation, OfferError>> + Send {
+        OfferService::explain(self, query)
     }
 
     fn invalidate(

@@ -66,6 +66,12 @@ pub fn check(
     })
 }
 
+/// Refuses a page where one line is due.
+pub fn one_line(query: OfferQuery) -> Result<OfferQuery, Refusal> {
+    within(query.lines.len(), 1, "lines")?;
+    Ok(query)
+}
+
 pub fn customer_empty() -> Refusal {
     Refusal::at(Fault::CustomerEmpty, "customer", "leave it out for the public offer")
 }

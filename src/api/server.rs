@@ -93,6 +93,9 @@ impl<O: Offers> Api<O> {
             "/v1/offers:stream" | "/v1/offers%3Astream" | "/v1/offers%3astream" => {
                 return json_http::offers_stream(self, request, call).await;
             }
+            "/v1/offers:explain" | "/v1/offers%3Aexplain" | "/v1/offers%3aexplain" => {
+                return json_http::offers_explain(self, request, call).await;
+            }
             "/v1/prices/invalidations" => return invalidations::over_http(self, request, call).await,
             _ => {}
         }
@@ -104,6 +107,7 @@ impl<O: Offers> Api<O> {
         match path {
             "/comptoir.v1.OfferService/GetOffers" => grpc::get_offers(self, request, call).await,
             "/comptoir.v1.OfferService/StreamOffers" => grpc::stream_offers(self, request, call).await,
+            "/comptoir.v1.OfferService/ExplainOffer" => grpc::explain_offer(self, request, call).await,
             "/comptoir.v1.PriceService/InvalidatePrices" => invalidations::over_grpc(self, request, call).await,
             _ if self.standard.has(path) => Ok(self.standard.call(request).await),
             _ => Err(no_such_resource(path)),

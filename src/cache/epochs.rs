@@ -98,8 +98,25 @@ impl Needed {
     }
 }
 
+impl<'a> PartyWords<'a> {
+    /// Every word that concerns a price of this SKU for this party.
+    pub fn of_price(&self, sku: &'a str) -> impl Iterator<Item = Word<'a>> + use<'a> {
+        self.names.words().chain(self.names.words_with(sku))
+    }
+}
+
+/// Every word that concerns facts of a customer.
+pub fn words_of_facts(customer: Option<&str>) -> impl Iterator<Item = Word<'_>> {
+    [Some(Word::All), customer.map(Word::Customer)].into_iter().flatten()
+}
+
+/// Every word that concerns the stock of a SKU.
+pub fn words_of_stock(sku: &str) -> [Word<'_>; 2] {
+    [Word::All, Word::Sku(sku)]
+}
+
 impl<'a> PartyNames<'a> {
-    fn words(&self) -> impl Iterator<Item = Word<'a>> {
+    fn words(&self) -> impl Iterator<Item = Word<'a>> + use<'a> {
         let named = [
             self.customer.map(Word::Customer),
             self.price_list.map(Word::PriceList),
@@ -108,7 +125,7 @@ impl<'a> PartyNames<'a> {
         [Word::All, Word::Company(self.company)].into_iter().chain(named.into_iter().flatten())
     }
 
-    fn words_with(&self, sku: &'a str) -> impl Iterator<Item = Word<'a>> {
+    fn words_with(&self, sku: &'a str) -> impl Iterator<Item = Word<'a>> + use<'a> {
         let pairs = [
             self.customer.map(|customer| Word::CustomerSku(customer, sku)),
             self.price_list.map(|list| Word::PriceListSku(list, sku)),
@@ -214,12 +231,17 @@ impl Epochs {
 
     /// What the stamp must be of facts of a customer.
     pub fn needed_for_facts(&self, customer: Option<&str>) -> Needed {
-        self.newest([Some(Word::All), customer.map(Word::Customer)].into_iter().flatten())
+        self.newest(words_of_facts(customer))
     }
 
     /// What the stamp must be of the stock of this SKU.
     pub fn needed_for_stock(&self, sku: &str) -> Needed {
-        self.newest([Word::All, Word::Sku(sku)])
+        self.newest(words_of_stock(sku))
+    }
+
+    /// What each of these words asks for by itself, for explanations.
+    pub fn by_word<'a>(&self, words: impl IntoIterator<Item = Word<'a>>) -> Vec<(Word<'a>, Needed)> {
+        words.into_iter().map(|word| (word, self.newest([word]))).collect()
     }
 
     fn next(&self) -> Stamp {

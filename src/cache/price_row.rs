@@ -243,14 +243,14 @@ impl PriceRow {
     pub fn net_price_at(&self, quantity: Quantity) -> Text<'_> {
         let head = &self.0.header.header;
         let start = usize::from(head.key_len);
-        let mut net = Text(&self.0.slice[start..start + usize::from(head.net_len)]);
-        for (minimum, step) in self.steps() {
-            if quantity.get() < Decimal::deserialize(*minimum) {
-                break;
-            }
-            net = step.net_price;
-        }
-        net
+        let net = Text(&self.0.slice[start..start + usize::from(head.net_len)]);
+        self.break_at(quantity).map_or(net, |step| step.net_price)
+    }
+
+    /// The last break that a quantity in base units reaches.
+    pub fn break_at(&self, quantity: Quantity) -> Option<BreakText<'_>> {
+        let reached = self.steps().take_while(|(minimum, _)| quantity.get() >= Decimal::deserialize(**minimum));
+        reached.last().map(|(_, step)| step)
     }
 
     pub fn breaks(&self) -> impl Iterator<Item = BreakText<'_>> {

@@ -218,10 +218,14 @@ impl StockRow {
     }
 }
 
-/// The signed figures added up, floored at 0 last.
+/// The signed figures added up. `None`: more than a quantity can hold.
+pub fn sum(figures: impl IntoIterator<Item = Quantity>) -> Option<Quantity> {
+    figures.into_iter().try_fold(Quantity::ZERO, Quantity::plus)
+}
+
+/// The same, floored at 0 last.
 pub fn sum_available(figures: impl IntoIterator<Item = Quantity>) -> Option<Quantity> {
-    let total = figures.into_iter().try_fold(Quantity::ZERO, Quantity::plus)?;
-    Some(total.max(Quantity::ZERO))
+    sum(figures).map(|total| total.max(Quantity::ZERO))
 }
 
 impl Row for StockRow {

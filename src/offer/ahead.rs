@@ -165,6 +165,7 @@ impl Ahead {
             deadline,
             asked_by: &"ahead".into(),
             every_landing: false,
+            watched: false,
         });
         page.wait(&self.clock, deadline).await;
         self.call = self.clock.mono().since(before);

@@ -29,12 +29,12 @@ pub struct Common<'a> {
 
 /// The asked quantity and what it comes to.
 #[derive(Clone, Debug, Default)]
-struct Asked {
+pub(super) struct Asked {
     unit: Option<Unit>,
     base_unit: Option<Unit>,
     factor: Option<Factor>,
     /// In base units.
-    quantity: Option<Quantity>,
+    pub quantity: Option<Quantity>,
 }
 
 /// Puts one line's offer together.
@@ -96,7 +96,7 @@ fn held(fact: &Fact<PriceRow>) -> Option<&PriceRow> {
 }
 
 /// In which unit the quantity was asked, and how much that is in base units.
-fn understand(asked: &LineQuery, line: &Line) -> Result<Asked, &'static str> {
+pub(super) fn understand(asked: &LineQuery, line: &Line) -> Result<Asked, &'static str> {
     let stock_unit = match &line.stock {
         Fact::Held { row, .. } => row.base_unit(),
         _ => None,
@@ -197,7 +197,7 @@ fn availability(
         return AvailabilityAnswer::Untracked { freshness };
     }
     let locations = &common.query.locations;
-    let counts = |location: &LocationId| locations.is_empty() || locations.contains(location);
+    let counts = |location: &LocationId| counted(locations, location);
     let filtered = (!locations.is_empty()).then(|| {
         let figures = row.levels().filter(|level| counts(level.location));
         // A sum of part of the row cannot exceed what the row's own sum could hold by more than its sign.
@@ -222,6 +222,11 @@ fn availability(
         })
     });
     AvailabilityAnswer::Told { row: row.clone(), band, available: filtered, available_on, freshness }
+}
+
+/// Whether a location's figures count.
+pub(super) fn counted(asked: &[LocationId], location: &LocationId) -> bool {
+    asked.is_empty() || asked.contains(location)
 }
 
 /// The day the stock and what comes until then cover the quantity.

@@ -22,8 +22,8 @@ pub struct Limits {
     pub max_age: Duration,
     /// Up to this age nothing happens but a hit.
     calm: Duration,
-    stale_while_revalidate: Duration,
-    stale_if_error: Duration,
+    pub stale_while_revalidate: Duration,
+    pub stale_if_error: Duration,
 }
 
 /// What is known of a figure, whatever it is a figure of.
@@ -95,6 +95,11 @@ impl Limits {
     /// Whether what was observed then is within the max age.
     pub fn is_young(&self, observed: Reading, arrival: Reading) -> bool {
         observed.mono >= arrival.mono.minus(self.max_age)
+    }
+
+    /// The age from which a figure of this key is asked again although it is fresh. `None`: no sooner than it expires.
+    pub fn soft_time(&self, key: u64) -> Option<Duration> {
+        (self.calm < self.max_age).then(|| soft_time(self.max_age, key))
     }
 
     /// How long past a figure's expiry anything of it may be served.

@@ -11,7 +11,7 @@ pub mod reach;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::invalidator::Invalidator;
+pub use self::invalidator::{Invalidator, ToCome};
 pub use self::reach::Reach;
 use crate::clock::Timestamp;
 use crate::domain::{CompanyId, ContractId, CustomerId, PriceListId, Sku};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::answer::Source;
+use super::explain::Reasons;
 use super::freshness::{Limits, WhyGone};
 use super::landing::{Knowledge, Outcome};
 use super::query::OfferQuery;
@@ -117,7 +118,12 @@ pub struct Lookup {
 
 impl Lookup {
     /// Reads memory for every line and notes what must be asked.
-    pub fn new(query: &OfferQuery, mut reader: Reader<'_>, limits: (Limits, Limits), facts_observed: Reading) -> Self {
+    pub fn new<R: Reasons>(
+        query: &OfferQuery,
+        mut reader: Reader<'_, R>,
+        limits: (Limits, Limits),
+        facts_observed: Reading,
+    ) -> Self {
         let (prices, stocks) = limits;
         let mut lookup = Self {
             lines: Vec::with_capacity(query.lines.len()),

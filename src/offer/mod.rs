@@ -3,7 +3,8 @@
 //! Owns: the question as the gateway understands it ([`query`]), the whole read path ([`service`]), the decision what may be
 //! served ([`freshness`]), who the party is ([`party`]), who shares a price with whom ([`sharing`]),
 //! what a landed ERP call means for the cache ([`landing`]), what is asked before its day begins
-//! ([`ahead`]) and the answer ([`answer`]). Never knows a wire: requests come checked, answers leave as text slices to be encoded.
+//! ([`ahead`]), the answer ([`answer`]) and why it is so ([`explain`]). Never knows a wire: requests come checked, answers
+//! leave as text slices to be encoded.
 
 pub mod ahead;
 pub mod answer;
@@ -11,6 +12,7 @@ pub mod assemble;
 pub mod calendar;
 pub mod config;
 pub mod error;
+pub mod explain;
 pub mod freshness;
 pub mod invalidation;
 pub mod landing;
@@ -31,6 +33,7 @@ pub use answer::{
 pub use calendar::Calendar;
 pub use config::{NoAges, OfferConfig};
 pub use error::OfferError;
+pub use explain::{Explanation, Step};
 pub use invalidation::{Invalidated, Invalidation, InvalidationError, Named};
 pub use query::{LineFault, LineQuery, OfferQuery, Parts};
 pub use service::{OfferService, StreamItem};

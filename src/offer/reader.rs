@@ -10,13 +10,15 @@ use jiff::civil::Date;
 
 use super::answer::Source;
 use super::config::NoAges;
+use super::explain::{self, Reasons, Step};
 use super::freshness::{Decision, Held, Limits, Moment, WhyGone, spread};
+use super::invalidation::Invalidator;
 use super::landing::{Knowledge, no_key};
 use super::lookup::{DAY_CHANGED, Fact, Fallback, Kind, Line, Lookup, PENDING};
 use super::party::KnownParty;
 use super::query::{LineQuery, OfferQuery};
 use super::sharing::{Asker, facts_of_list};
-use crate::cache::epochs::{Needed, PartyNames, PartyWords};
+use crate::cache::epochs::{Needed, PartyNames, PartyWords, Word, words_of_stock};
 use crate::cache::key::{BookScope, write_row_key};
 use crate::cache::negatives::No;
 use crate::cache::{Book, Negative, PriceRow, StockRow};
@@ -27,6 +29,7 @@ use crate::erp::dispatch::{Ask, Need, StockAsk};
 use crate::mutants::mutant;
 
 /// What a page is read with.
+#[derive(Clone, Copy)]
 pub struct Page<'a> {
     pub query: &'a OfferQuery,
     pub party: &'a KnownParty,
@@ -36,10 +39,12 @@ pub struct Page<'a> {
     pub knowledge: &'a Knowledge,
     pub moment: Moment<'a>,
     pub no: NoAges,
+    pub invalidator: &'a Invalidator,
 }
 
-pub struct Reader<'a> {
+pub struct Reader<'a, R> {
     page: Page<'a>,
+    reasons: R,
     asker: Asker<'a>,
     own_key: Vec<u8>,
     own: Option<Arc<Book<PriceRow>>>,
@@ -82,7 +87,7 @@ struct Found {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(super) enum Place {
     Own,
     List,
     EarlierDay,
@@ -91,8 +96,8 @@ enum Place {
 /// Days before today in whose books is looked: more than any sensible `stale_if_error`.
 const EARLIER_DAYS_MAX: usize = 7;
 
-impl<'a> Reader<'a> {
-    pub fn new(page: Page<'a>) -> Self {
+impl<'a, R: Reasons> Reader<'a, R> {
+    pub fn new(page: Page<'a>, reasons: R) -> Self {
         let Page { query, party, knowledge, .. } = page;
         let (company, ship_to, contract) = (query.company.as_ref(), query.ship_to.as_ref(), query.contract.as_ref());
         let capabilities = &knowledge.capabilities;
@@ -125,6 +130,7 @@ impl<'a> Reader<'a> {
             newest,
             row_key: Vec::new(),
             no_key: Vec::new(),
+            reasons,
             page,
         }
     }
@@ -132,6 +138,9 @@ impl<'a> Reader<'a> {
     pub(super) fn read(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Line {
         let parts = self.page.query.parts;
         let price = if parts.price { self.price(index, line, lookup) } else { Fact::NotAsked };
+        if parts.price {
+            self.reasons.keep(|steps| steps.push(self.edges(line, &price)));
+        }
         let whole_line_no = matches!(&price, Fact::No(no, _) if !matches!(no.no, No::OnRequest(_)));
         let stock = if parts.availability && !whole_line_no { self.stock(index, line, lookup) } else { Fact::NotAsked };
         let units = if parts.price { None } else { self.row_for_units(line) };
@@ -180,8 +189,12 @@ impl<'a> Reader<'a> {
 
     fn price(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Fact<PriceRow> {
         let limits = lookup.prices;
+        self.reasons.keep(|steps| steps.push(self.key(line)));
         let own = self.own_row(line);
         let mut found = None;
+        if own.is_none() {
+            self.reasons.keep(|steps| steps.push(explain::no_row(Place::Own)));
+        }
         if let Some(row) = own {
             let observed = row.observed();
             let decision = self.decide(&row, observed, &limits, line, Place::Own);
@@ -192,10 +205,11 @@ impl<'a> Reader<'a> {
         }
         // A price the ERP called the party's own is never looked for anywhere else.
         let is_own = found.as_ref().is_some_and(|found| found.row.shape().scope == Some(ToldScope::Own));
-        if self.shared.is_some()
-            && !is_own
-            && let Some(row) = self.list_row(line)
-        {
+        let listed = if self.shared.is_some() && !is_own { self.list_row(line) } else { None };
+        if self.shared.is_some() && !is_own && listed.is_none() {
+            self.reasons.keep(|steps| steps.push(explain::no_row(Place::List)));
+        }
+        if let Some(row) = listed {
             let observed = self.with_facts(row.observed());
             let decision = self.decide(&row, observed, &limits, line, Place::List);
             if decision == Decision::Fresh {
@@ -216,7 +230,15 @@ impl<'a> Reader<'a> {
             (Place::List, Some(shared)) => spread(&shared.key, line.sku.as_bytes()),
             _ => spread(&self.own_key, line.sku.as_bytes()),
         };
-        limits.decide(&held, self.needed_for(row, line), &self.page.moment, key)
+        let needed = self.needed_for(row, line);
+        let decision = limits.decide(&held, needed, &self.page.moment, key);
+        self.reasons.keep(|steps| {
+            let soft_time = limits.soft_time(key());
+            let arrival = self.page.moment.arrival;
+            steps.push(explain::row(&explain::Row { row, observed, place, decision, limits, arrival, soft_time }));
+            steps.push(self.stamp("price", row.stamp(), needed, self.words.of_price(&line.sku)));
+        });
+        decision
     }
 
     /// The reader's facts are part of a price that a list shares.
@@ -282,13 +304,17 @@ impl<'a> Reader<'a> {
             }
         };
         if facts_alone && let Some(fact) = fact {
+            self.reasons.keep(|steps| {
+                let text = "Only what is known of the party is old, and that is being asked again: the price is not.";
+                steps.push(Step::new("price", text).fact("outcome", "hit"));
+            });
             return fact;
         }
         let needed = self.page.knowledge.epochs.needed_for_price(&self.words, &line.sku);
         self.write_row_key(line);
         if fact.is_none() {
             no_key::price(&mut self.no_key, &self.own_key, &self.row_key);
-            if let Some(no) = self.remembered_no(needed, limits) {
+            if let Some(no) = self.remembered_no("price", needed, limits, true) {
                 return Fact::No(no, Source::Memory);
             }
         }
@@ -298,7 +324,7 @@ impl<'a> Reader<'a> {
         {
             no_key::price(&mut self.no_key, &shared.key, &self.row_key);
             let facts_are_young = limits.is_young(self.page.party.observed, arrival);
-            match self.remembered_no(needed, limits) {
+            match self.remembered_no("list_price", needed, limits, fact.is_none() && facts_are_young) {
                 Some(no) if no.no == No::NotShared => {}
                 // What a list does not sell is no younger than the knowledge that this is the party's list.
                 Some(no) if fact.is_none() && facts_are_young => return Fact::No(no, Source::Memory),
@@ -342,7 +368,14 @@ impl<'a> Reader<'a> {
                 }
             };
             let held = Held { observed, stamp: row.stamp(), ends: row.shape().ends };
-            let decision = limits.decide_day_over(&held, day.end, self.needed_for(&row, line), &moment);
+            let needed = self.needed_for(&row, line);
+            let decision = limits.decide_day_over(&held, day.end, needed, &moment);
+            self.reasons.keep(|steps| {
+                let (place, arrival) = (Place::EarlierDay, moment.arrival);
+                let told = explain::Row { row: &row, observed, place, decision, limits, arrival, soft_time: None };
+                steps.push(explain::row(&told));
+                steps.push(self.stamp("price", row.stamp(), needed, self.words.of_price(&line.sku)));
+            });
             Some(Found { row, observed, decision, place: Place::EarlierDay, day_end: Some(day.end) })
         });
         self.earlier = Some(earlier);
@@ -394,7 +427,13 @@ impl<'a> Reader<'a> {
             let observed = row.observed();
             let source = if row.is_saved() { Source::Shared } else { Source::Memory };
             let held = Held { observed, stamp: row.stamp(), ends: None };
-            let stale = match limits.decide(&held, needed, &self.page.moment, || spread(b"", line.sku.as_bytes())) {
+            let key = || spread(b"", line.sku.as_bytes());
+            let decision = limits.decide(&held, needed, &self.page.moment, key);
+            self.reasons.keep(|steps| {
+                steps.push(explain::stock_row(Some((&row, decision)), &limits, limits.soft_time(key()), arrival));
+                steps.push(self.stamp("stock", row.stamp(), needed, words_of_stock(&line.sku)));
+            });
+            let stale = match decision {
                 Decision::Fresh => return Fact::Held { row, observed, source, stale: None },
                 Decision::FreshRide => Some((Need::Rider, None)),
                 Decision::FreshRefresh => Some((Need::Refresh, None)),
@@ -412,11 +451,13 @@ impl<'a> Reader<'a> {
                 need = told;
                 fact = Some(Fact::Held { row, observed, source, stale });
             }
+        } else {
+            self.reasons.keep(|steps| steps.push(explain::stock_row(None, &limits, None, arrival)));
         }
         let needed = epochs.needed_for_stock(&line.sku);
         if fact.is_none() {
             no_key::stock(&mut self.no_key, &line.sku);
-            if let Some(no) = self.remembered_no(needed, limits) {
+            if let Some(no) = self.remembered_no("stock", needed, limits, true) {
                 return Fact::No(no, Source::Memory);
             }
         }
@@ -433,13 +474,59 @@ impl<'a> Reader<'a> {
         fact.unwrap_or(Fact::Waiting { fallback, gone })
     }
 
-    fn remembered_no(&self, needed: Needed, limits: Limits) -> Option<Arc<Negative>> {
+    /// `would_answer` is for explanations: whether it is answered with if it is believed.
+    fn remembered_no(
+        &self,
+        of: &'static str,
+        needed: Needed,
+        limits: Limits,
+        would_answer: bool,
+    ) -> Option<Arc<Negative>> {
         let no = self.page.knowledge.negatives.get(&self.no_key)?;
         let own = self.page.no.of(&no.no);
         // A price is asked by name or for a list whatever its age may be.
         let max_age = if no.no == No::NotShared || mutant!(NoWithoutMaxAge) { own } else { own.min(limits.max_age) };
-        let fresh = no.observed.mono >= self.page.query.arrival.mono.minus(max_age);
-        (no.stamp >= needed.fresh() && fresh).then_some(no)
+        let arrival = self.page.query.arrival;
+        let is_young = no.observed.mono >= arrival.mono.minus(max_age);
+        let is_new_enough = no.stamp >= needed.fresh();
+        self.reasons.keep(|steps| {
+            let (negative, lifetime) = (&*no, max_age);
+            let told = explain::Remembered { of, negative, lifetime, is_new_enough, is_young, would_answer };
+            steps.push(explain::no(&told, arrival));
+        });
+        (is_new_enough && is_young).then_some(no)
+    }
+
+    fn key(&self, line: &LineQuery) -> Step {
+        let Page { knowledge, currency, price_date, .. } = self.page;
+        explain::key(&self.asker, self.shared.is_some(), currency, price_date, line, &knowledge.capabilities)
+    }
+
+    fn stamp<'w>(
+        &self,
+        of: &'static str,
+        stamp: Stamp,
+        needed: Needed,
+        words: impl IntoIterator<Item = Word<'w>>,
+    ) -> Step {
+        explain::stamp(of, stamp, needed, &self.page.knowledge.epochs.by_word(words))
+    }
+
+    fn edges(&self, line: &LineQuery, price: &Fact<PriceRow>) -> Step {
+        let Page { query, knowledge, price_date, invalidator, .. } = self.page;
+        let held = match price {
+            Fact::Held { row, .. } => Some(row),
+            Fact::Waiting { fallback, .. } => fallback.as_ref().map(|fallback| &fallback.row),
+            _ => None,
+        };
+        let by_day = knowledge.capabilities.dated && query.price_date.is_none();
+        let words: Vec<Word<'_>> = self.words.of_price(&line.sku).collect();
+        let edges = explain::Edges {
+            told_end: held.and_then(|row| row.shape().ends),
+            day_ends_at: by_day.then(|| knowledge.calendar.end_of(price_date)).flatten(),
+            to_come: invalidator.to_come(&words, query.arrival),
+        };
+        explain::edges(query, &edges)
     }
 
     /// The header of questions that name the party.

@@ -12,6 +12,7 @@ use super::assemble::{Common, assemble};
 use super::calendar::Calendar;
 use super::config::OfferConfig;
 use super::error::OfferError;
+use super::explain::{self, Explanation, Facts, Reasons, Trace, Unkept};
 use super::freshness::{Decision, Held, Limits, Moment, WhyGone, spread};
 use super::invalidation::due::DueList;
 use super::invalidation::{Invalidated, Invalidation, InvalidationError, Invalidator};
@@ -23,7 +24,7 @@ use super::query::OfferQuery;
 use super::reader::{self, Reader};
 use super::store::Store;
 use super::warm::{self, Counts};
-use crate::cache::epochs::Needed;
+use crate::cache::epochs::{Needed, words_of_facts};
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
 use crate::clock::{Clock, Mono, Timestamp};
 use crate::domain::{Currency, Purpose};
@@ -238,17 +239,36 @@ impl OfferService {
     /// Answers when everything is known, or at the query's deadline with what is. Dropping the future costs nobody else
     /// anything: what was asked of the ERP is fetched all the same.
     pub async fn answer(self: &Arc<Self>, query: OfferQuery) -> Result<OfferAnswer, OfferError> {
+        self.answer_with(query, Unkept).await
+    }
+
+    /// The same for one line, and how its offer came about.
+    pub async fn explain(self: &Arc<Self>, query: OfferQuery) -> Result<Explanation, OfferError> {
+        debug_assert_eq!(query.lines.len(), 1, "the steps of several lines cannot be told apart");
+        let trace = Trace::default();
+        let answer = self.answer_with(query, &trace).await?;
+        Ok(Explanation { answer, steps: trace.into_steps() })
+    }
+
+    async fn answer_with<R: Reasons>(
+        self: &Arc<Self>,
+        query: OfferQuery,
+        reasons: R,
+    ) -> Result<OfferAnswer, OfferError> {
         let until = query.deadline;
-        let mut page = self.begin(query, false, until).await?;
+        let mut page = self.begin(query, false, until, reasons).await?;
         self.follow_up(&page);
         let mut answered_at = self.clock.read();
         if let Progress::Lines(lookup, Some(asked)) = &mut page.progress {
             asked.wait(&self.clock, page.query.deadline).await;
+            reasons.keep(|steps| explain::calls(steps, asked.watch(), self.clock.read()));
             lookup.arrive(asked.take(), self.clock.read());
             let by_name = lookup.ask_by_name(&page.query, &self.knowledge);
             if !by_name.is_empty() {
-                let asked = self.dispatcher.ask(page_ask(&page.query, by_name, false, page.query.deadline));
+                let asked = self.dispatcher.ask(page_ask(&page.query, by_name, false, page.query.deadline, reasons));
+                reasons.keep(|steps| explain::flights(steps, asked.watch(), &self.maintenance, &page.query));
                 asked.wait(&self.clock, page.query.deadline).await;
+                reasons.keep(|steps| explain::calls(steps, asked.watch(), self.clock.read()));
                 lookup.arrive(asked.take(), self.clock.read());
             }
             answered_at = self.clock.read();
@@ -258,9 +278,16 @@ impl OfferService {
             Progress::Whole(status, reason) => vec![LineAnswer::whole(*status, reason); page.query.lines.len()],
             Progress::Lines(lookup, _) => {
                 let common = self.common(&page, lookup);
-                page.query.lines.iter().zip(&lookup.lines).map(|(asked, line)| assemble(&common, asked, line)).collect()
+                let offer = |(asked, line)| {
+                    let answer = assemble(&common, asked, line);
+                    reasons.keep(|steps| explain::units(steps, asked, line, &answer));
+                    reasons.keep(|steps| explain::levels(steps, &common, &answer.availability));
+                    answer
+                };
+                page.query.lines.iter().zip(&lookup.lines).map(offer).collect()
             }
         };
+        reasons.keep(|steps| lines.iter().for_each(|line| explain::answered(steps, line)));
         self.metrics.page();
         self.metrics.answered(&lines);
         Ok(OfferAnswer {
@@ -275,7 +302,7 @@ impl OfferService {
     /// The same, each line as soon as it is known. Ends early, without an error, when nobody receives any more.
     pub async fn stream(self: &Arc<Self>, query: OfferQuery, out: mpsc::Sender<StreamItem>) -> Result<(), OfferError> {
         let until = query.deadline;
-        let mut page = self.begin(query, true, until).await?;
+        let mut page = self.begin(query, true, until, Unkept).await?;
         self.follow_up(&page);
         let head =
             StreamItem::Head { query: page.query.clone(), party: page.party.clone(), policy: page.limits.0.answer() };
@@ -299,7 +326,7 @@ impl OfferService {
             if asked.is_complete() {
                 let by_name = lookup.ask_by_name(&page.query, &self.knowledge);
                 if !by_name.is_empty() {
-                    *asked = self.dispatcher.ask(page_ask(&page.query, by_name, true, page.query.deadline));
+                    *asked = self.dispatcher.ask(page_ask(&page.query, by_name, true, page.query.deadline, Unkept));
                 }
             }
             if !in_time {
@@ -326,7 +353,7 @@ impl OfferService {
         let service = self.clone();
         tokio::spawn(async move {
             // Whatever comes of it is in memory, or asked for; there is nobody to tell.
-            let _ = service.begin(query, false, Mono::default()).await;
+            let _ = service.begin(query, false, Mono::default(), Unkept).await;
             drop(permit);
         });
     }
@@ -357,19 +384,22 @@ impl OfferService {
     }
 
     /// Resolves the party, reads memory and asks for what is missing. `until`: how long somebody waits for the page.
-    async fn begin(
+    async fn begin<R: Reasons>(
         self: &Arc<Self>,
         query: OfferQuery,
         streaming: bool,
         until: Mono,
+        reasons: R,
     ) -> Result<PageUnderWay, OfferError> {
         let query = Arc::new(query);
         let knowledge = &*self.knowledge;
         self.invalidator.come_due(query.arrival);
-        let limits = Limits::of(&query, self.config.patience(query.purpose));
+        let patience = self.config.patience(query.purpose);
+        let limits = Limits::of(&query, patience);
+        reasons.keep(|steps| explain::policy(steps, &query, patience, &limits));
         let today = knowledge.calendar.day(query.arrival.wall);
         let price_date = query.price_date.unwrap_or(today);
-        let party = self.resolve(&query, limits.0, until).await?;
+        let party = self.resolve(&query, limits.0, until, reasons).await?;
         let page = |party: PartyAnswer, progress| PageUnderWay { query: query.clone(), party, limits, today, progress };
         let mut answer = PartyAnswer { currency: query.currency, price_date: Some(price_date), blocked: None };
         let party = match party {
@@ -390,7 +420,7 @@ impl OfferService {
         if party.known.facts.blocked && query.purpose == Purpose::Checkout {
             return Ok(page(answer, Progress::Whole(LineStatus::NotForSale, "customer_blocked")));
         }
-        let reader = Reader::new(reader::Page {
+        let reader = reader::Page {
             query: &query,
             party: &party.known,
             currency: party.currency,
@@ -398,10 +428,14 @@ impl OfferService {
             knowledge,
             moment: self.moment(&query),
             no: self.config.no,
-        });
+            invalidator: &self.invalidator,
+        };
+        let reader = Reader::new(reader, reasons);
         let mut lookup = Lookup::new(&query, reader, limits, party.known.observed);
         let wants = lookup.take_wants();
-        let asked = (!wants.is_empty()).then(|| self.dispatcher.ask(page_ask(&query, wants, streaming, until)));
+        let asked =
+            (!wants.is_empty()).then(|| self.dispatcher.ask(page_ask(&query, wants, streaming, until, reasons)));
+        reasons.keep(|steps| explain::flights(steps, asked.as_ref().and_then(Page::watch), &self.maintenance, &query));
         Ok(page(answer, Progress::Lines(lookup, asked)))
     }
 
@@ -422,11 +456,12 @@ impl OfferService {
     }
 
     /// Who the party is. What the ERP says of the customer is remembered, with patience of its own.
-    async fn resolve(
+    async fn resolve<R: Reasons>(
         self: &Arc<Self>,
         query: &OfferQuery,
         prices: Limits,
         until: Mono,
+        reasons: R,
     ) -> Result<Resolved, OfferError> {
         let knowledge = &*self.knowledge;
         let capabilities = &knowledge.capabilities;
@@ -435,6 +470,7 @@ impl OfferService {
             && let Some(public) = &capabilities.public
         {
             let known = KnownParty { facts: public.clone(), stamp: knowledge.epochs.stamp(), observed: query.arrival };
+            reasons.keep(|steps| explain::facts(steps, customer, &prices, query.arrival, &Facts::Configured(&known)));
             return Ok(with_currency(query, Arc::new(known)));
         }
         let needed = knowledge.epochs.needed_for_facts(customer.map(|id| id.as_str()));
@@ -459,15 +495,23 @@ impl OfferService {
             Limits::new(&own, None, query.stale_if_error.filter(|_| capabilities.priced_by_facts))
         };
         let moment = self.moment(query);
+        let tell = |limits: &Limits, how: Facts<'_>| {
+            reasons.keep(|steps| explain::facts(steps, customer, limits, query.arrival, &how));
+        };
         let mut need = Need::Awaited;
         let mut invalidated = false;
         let mut fallback = None;
         let mut served = None;
         if let Some(known) = knowledge.parties.get(customer) {
             let held = Held { observed: known.observed, stamp: known.stamp, ends: None };
-            match limits
-                .decide(&held, needed, &moment, || spread(b"", customer.map_or("", |id| id.as_str()).as_bytes()))
-            {
+            let key = || spread(b"", customer.map_or("", |id| id.as_str()).as_bytes());
+            let decision = limits.decide(&held, needed, &moment, key);
+            tell(&limits, Facts::Held(&known, decision));
+            reasons.keep(|steps| {
+                let words = words_of_facts(customer.map(|id| id.as_str()));
+                steps.push(explain::stamp("party", known.stamp, needed, &knowledge.epochs.by_word(words)));
+            });
+            match decision {
                 Decision::Fresh => return Ok(with_currency(query, known)),
                 Decision::FreshRide => {
                     need = Need::Rider;
@@ -486,24 +530,31 @@ impl OfferService {
             if self.remembered_unknown(query, needed, limits) {
                 return Err(OfferError::CustomerUnknown);
             }
+            tell(&limits, Facts::Missing);
         }
         let demand = limits.demand(query.arrival.mono, needed);
         let want = Want { ask: Ask::Customer(customer.cloned()), demand, need, with_price: false };
-        let page = self.dispatcher.ask(page_ask(query, vec![want], false, until));
+        let page = self.dispatcher.ask(page_ask(query, vec![want], false, until, reasons));
+        reasons.keep(|steps| explain::flights(steps, page.watch(), &self.maintenance, query));
         if let Some(known) = served {
             return Ok(with_currency(query, known));
         }
         page.wait(&self.clock, query.deadline).await;
+        reasons.keep(|steps| explain::calls(steps, page.watch(), self.clock.read()));
         // Memory is read only now.
         self.invalidator.come_due(self.clock.read());
         let reason = match page.take().pop() {
-            Some((_, Outcome::Party(known))) => return Ok(with_currency(query, known)),
+            Some((_, Outcome::Party(known))) => {
+                tell(&limits, Facts::Asked(&known));
+                return Ok(with_currency(query, known));
+            }
             Some((_, Outcome::No(_))) => return Err(OfferError::CustomerUnknown),
             // Nothing else stands in the way of what is known.
             Some((_, Outcome::Failed(_))) if invalidated => "invalidated",
             Some((_, Outcome::Failed(reason))) => reason,
             _ => PENDING,
         };
+        tell(&limits, Facts::Failed(reason, fallback.as_deref()));
         Ok(fallback.map_or(Resolved::Unavailable(reason), |known| with_currency(query, known)))
     }
 
@@ -519,7 +570,13 @@ impl OfferService {
     }
 }
 
-fn page_ask(query: &OfferQuery, wants: Vec<Want>, every_landing: bool, deadline: Mono) -> PageAsk<'_> {
+fn page_ask<R: Reasons>(
+    query: &OfferQuery,
+    wants: Vec<Want>,
+    every_landing: bool,
+    deadline: Mono,
+    _: R,
+) -> PageAsk<'_> {
     PageAsk {
         wants,
         lane: query.purpose.into(),
@@ -527,6 +584,7 @@ fn page_ask(query: &OfferQuery, wants: Vec<Want>, every_landing: bool, deadline:
         deadline,
         asked_by: &query.request_id,
         every_landing,
+        watched: R::KEPT,
     }
 }
 

@@ -6,6 +6,7 @@ mod budget;
 mod coalescing;
 mod deadlines;
 mod edges;
+mod explain;
 mod fairness;
 mod freshness;
 mod hammer;

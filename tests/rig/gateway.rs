@@ -93,7 +93,11 @@ impl Gateway {
         if !content_type.is_empty() {
             request = request.header(CONTENT_TYPE, content_type);
         }
-        let message = if path.contains("/prices/") { "InvalidatePricesResponse" } else { "GetOffersResponse" };
+        let message = match path {
+            path if path.contains("/prices/") => "InvalidatePricesResponse",
+            path if path.ends_with("explain") => "ExplainOfferResponse",
+            _ => "GetOffersResponse",
+        };
         self.judge_as(message, request.send().await.unwrap()).await
     }
 
@@ -137,6 +141,10 @@ impl Gateway {
 
     pub async fn post(&self, request: Value) -> Answer {
         self.send(Method::POST, "/v1/offers", "application/json", request.to_string()).await
+    }
+
+    pub async fn explain(&self, request: Value) -> Answer {
+        self.send(Method::POST, "/v1/offers:explain", "application/json", request.to_string()).await
     }
 
     pub async fn invalidate(&self, request: Value) -> Answer {

@@ -60,8 +60,8 @@ async fn buf_curl_asks_by_reflection() {
     let gateway = Gateway::simulated(&erp.url());
     let listed = buf(&gateway, &["--list-methods"]);
     let methods = String::from_utf8_lossy(&listed.stdout);
-    for method in ["comptoir.v1.OfferService/GetOffers", "comptoir.v1.OfferService/StreamOffers"] {
-        assert!(methods.contains(method), "{methods}{}", String::from_utf8_lossy(&listed.stderr));
+    for method in ["GetOffers", "StreamOffers", "ExplainOffer"].map(|name| format!("comptoir.v1.OfferService/{name}")) {
+        assert!(methods.contains(&method), "{methods}{}", String::from_utf8_lossy(&listed.stderr));
     }
     let request = json!({ "customer": "C-00042", "purpose": "LIST", "lines": lines(skus(48)) });
     gateway.post(request.clone()).await;

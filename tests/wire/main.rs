@@ -4,6 +4,7 @@
 mod bad_input;
 mod clients;
 mod demo;
+mod explain;
 mod fates;
 mod load;
 mod outage;

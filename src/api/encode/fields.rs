@@ -8,6 +8,9 @@ fields! {
         INDEX = 1 "index", OFFER = 2 "offer", PARTY = 3 "party", POLICY = 4 "policy", DONE = 5 "done",
         ANSWERED = 6 "answered", ANSWERED_AT = 7 "answeredAt",
     }
+    explanation { PARTY = 1 "party", POLICY = 2 "policy", ANSWERED_AT = 3 "answeredAt", OFFER = 4 "offer", STEPS = 5 "steps" }
+    step { ABOUT = 1 "about", TEXT = 2 "text", FACTS = 3 "facts" }
+    step_fact { NAME = 1 "name", VALUE = 2 "value" }
     party {
         CUSTOMER = 1 "customer", COMPANY = 2 "company", SHIP_TO = 3 "shipTo", CONTRACT = 4 "contract",
         CURRENCY = 5 "currency", PRICE_DATE = 6 "priceDate", ORDER_BLOCK = 7 "orderBlock",
@@ -70,9 +73,12 @@ mod tests {
         let set = FileDescriptorSet::decode(crate::api::proto::DESCRIPTORS).unwrap();
         let file = set.file.iter().find(|file| file.package() == "comptoir.v1").unwrap();
         let message = |name: &str| file.message_type.iter().find(|message| message.name() == name).unwrap();
-        let fields: [(&str, &[Field]); 13] = [
+        let fields: [(&str, &[Field]); 16] = [
             ("GetOffersResponse", response::ALL),
             ("StreamOffersResponse", record::ALL),
+            ("ExplainOfferResponse", explanation::ALL),
+            ("Step", step::ALL),
+            ("StepFact", step_fact::ALL),
             ("Party", party::ALL),
             ("Policy", policy::ALL),
             ("Offer", offer::ALL),

@@ -8,6 +8,7 @@ use super::digits::Digits;
 use super::protobuf::seconds_in_range;
 use super::sink::{Field, Name, Sink, put_short};
 use crate::clock::Timestamp;
+use crate::human::Seconds;
 
 /// Writes JSON into a buffer.
 #[derive(Debug)]
@@ -85,16 +86,10 @@ impl Sink for Json {
     }
 
     fn duration(&mut self, field: Field, duration: Duration) {
-        let seconds = seconds_in_range(duration);
-        let nanos = duration.subsec_nanos();
+        let seconds = seconds_in_range(duration).unsigned_abs();
         self.key(field);
-        // Writing to a Vec cannot fail. No digits, or as many groups of three as are needed.
-        let _ = match nanos {
-            0 => write!(self.buffer, "\"{seconds}s\","),
-            n if n % 1_000_000 == 0 => write!(self.buffer, "\"{seconds}.{:03}s\",", n / 1_000_000),
-            n if n % 1000 == 0 => write!(self.buffer, "\"{seconds}.{:06}s\",", n / 1000),
-            n => write!(self.buffer, "\"{seconds}.{n:09}s\","),
-        };
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.buffer, "\"{}\",", Seconds(Duration::new(seconds, duration.subsec_nanos())));
     }
 
     #[inline(always)]

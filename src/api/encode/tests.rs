@@ -19,7 +19,7 @@ use crate::domain::{
     CompanyId, Currency, CustomerId, Factor, Incoming, LocationId, LocationLevel, Money, PriceBreak, PriceComponent,
     PricedLine, Stock, Terms, Unit,
 };
-use crate::offer::Band;
+use crate::offer::{Band, Step};
 
 fn descriptor(name: &str) -> MessageDescriptor {
     let pool = DescriptorPool::decode(proto::DESCRIPTORS).unwrap();
@@ -281,6 +281,42 @@ proptest! {
         );
         prop_assert_eq!(&wire, &json);
         prop_assert_eq!((wire.done, wire.answered), (Some(true), Some(page.lines.len() as i32)));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn an_explained_offer_is_the_one_get_offers_encodes(
+        page in page().boxed(),
+        told in proptest::collection::vec(
+            (written(), proptest::collection::vec((id(), written()), 0..4)), 0..5,
+        ),
+    ) {
+        let steps = told.into_iter().map(|(text, facts)| {
+            facts.into_iter().fold(Step::new("price", text), |step, (name, value)| step.fact(name, value))
+        });
+        let whole = both::<proto::GetOffersResponse>(
+            "comptoir.v1.GetOffersResponse",
+            |sink| { answer(sink, &page); },
+            |sink| { answer(sink, &page); },
+        ).0;
+        let explained = Explanation { answer: page, steps: steps.collect() };
+        let (wire, json) = both::<proto::ExplainOfferResponse>(
+            "comptoir.v1.ExplainOfferResponse",
+            |sink| explanation(sink, &explained),
+            |sink| explanation(sink, &explained),
+        );
+        prop_assert_eq!(&wire, &json);
+        prop_assert_eq!(wire.offer.as_ref(), whole.offers.first());
+        prop_assert_eq!((&wire.party, &wire.policy, &wire.answered_at), (&whole.party, &whole.policy, &whole.answered_at));
+        prop_assert_eq!(wire.steps.len(), explained.steps.len());
+        for (told, step) in wire.steps.iter().zip(&explained.steps) {
+            prop_assert_eq!((told.about.as_str(), &told.text), (step.about, &step.text));
+            let facts = told.facts.iter().map(|fact| (fact.name.as_str(), fact.value.as_str()));
+            prop_assert!(facts.eq(step.facts.iter().map(|(name, value)| (name.as_ref(), value.as_str()))));
+        }
     }
 }
 

@@ -14,9 +14,9 @@ use crate::domain::{
     Incoming, LocationId, LocationLevel, PriceBreak, PricedLine, Purpose, Stock, TaxBasis, Terms, Unit,
 };
 use crate::offer::{
-    AvailabilityAnswer, Band, Freshness, Invalidated, Invalidation, InvalidationError, LineAnswer, LineQuery,
-    LineStatus, Named, OfferAnswer, OfferError, OfferQuery, Parts, PartyAnswer, PolicyAnswer, PriceAnswer, Source,
-    StreamItem,
+    AvailabilityAnswer, Band, Explanation, Freshness, Invalidated, Invalidation, InvalidationError, LineAnswer,
+    LineQuery, LineStatus, Named, OfferAnswer, OfferError, OfferQuery, Parts, PartyAnswer, PolicyAnswer, PriceAnswer,
+    Source, Step, StreamItem,
 };
 
 /// 2026-11-22T10:04:32.120Z
@@ -154,6 +154,11 @@ impl Offers for SampleOffers {
             let _ = out.send(StreamItem::Done { answered, answered_at }).await;
         }
         Ok(())
+    }
+
+    async fn explain(self: &Arc<Self>, query: OfferQuery) -> Result<Explanation, OfferError> {
+        let step = Step::new("price", "It is \"held\".").fact("age", "1.5s").fact("fresh", true);
+        Ok(Explanation { answer: self.answer(query).await?, steps: vec![step, Step::new("key", "Nothing to add.")] })
     }
 
     async fn invalidate(&self, invalidation: Invalidation) -> Result<Invalidated, InvalidationError> {

@@ -284,6 +284,36 @@ async fn a_grpc_deadline_gives_an_answer_in_time() {
 }
 
 #[tokio::test]
+async fn one_offer_is_explained_over_both_wires() {
+    let server = start().await;
+    let body = br#"{"customer":"C-1","lines":[{"sku":"A"}]}"#;
+    let mut client = OfferServiceClient::new(server.channel().await);
+    let told = client.explain_offer(request("C-1", &["A"])).await.unwrap().into_inner();
+    assert_eq!(told.offer.unwrap().sku, "A");
+    assert_eq!((told.steps[0].about.as_str(), told.steps[0].facts.len()), ("price", 2));
+    for path in ["/v1/offers:explain", "/v1/offers%3Aexplain", "/v1/offers%3aexplain"] {
+        let reply = server.http(&format!("POST {path}\ncontent-type: application/json"), body).await;
+        assert_eq!((reply.status, reply.header("cache-control")), (200, Some("no-store")), "{}", reply.body);
+        let json = reply.json();
+        assert_eq!((&json["offer"]["sku"], &json["party"]["customer"]), (&"A".into(), &"C-1".into()));
+        assert_eq!(json["steps"][0]["facts"][0], serde_json::json!({ "name": "age", "value": "1.5s" }));
+    }
+    // The same refusals as when asking, and one more: of two lines the steps could not be told apart.
+    for (body, status, reason) in [
+        (&br#"{"lines":[{"sku":"A"},{"sku":"B"}]}"#[..], 400, "over_limit"),
+        (br#"{"lines":[]}"#, 400, "lines_empty"),
+        (br#"{"customer":null,"lines":[{"sku":"A"}]}"#, 400, "customer_empty"),
+        (br#"{"customer":"NOBODY","lines":[{"sku":"A"}]}"#, 404, "customer_unknown"),
+    ] {
+        let reply = server.http("POST /v1/offers:explain\ncontent-type: application/json", body).await;
+        assert_eq!((reply.status, reply.reason().as_str()), (status, reason));
+    }
+    assert_eq!(server.http("GET /v1/offers:explain", b"").await.status, 405);
+    let refused = client.explain_offer(request("C-1", &["A", "B"])).await.unwrap_err();
+    assert_eq!(refused.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
 async fn streams_over_both_wires_have_their_end() {
     let server = start().await;
     let body = br#"{"customer":"C-1","lines":[{"sku":"A"},{"sku":"B"}]}"#;

@@ -15,6 +15,7 @@ use super::machine::{Demand, Departure, Ended, Load, Machine, Terms, Whereabouts
 use super::metrics::Metrics;
 use super::page::{Page, Place};
 use super::refusal::Refusal;
+use super::watch::{SeenEnd, Watches};
 use crate::clock::{Clock, Mono, Reading, Stamp};
 use crate::erp::connector::{Call, Connector, Reply};
 use crate::erp::error::ErpError;
@@ -82,6 +83,8 @@ pub struct PageAsk<'a> {
     pub asked_by: &'a Arc<str>,
     /// Wake whenever something has arrived, not only at the end.
     pub every_landing: bool,
+    /// Note what becomes of it: see [`Page::watch`].
+    pub watched: bool,
 }
 
 pub struct Dispatcher<L: Landing> {
@@ -92,6 +95,7 @@ pub struct Dispatcher<L: Landing> {
     clock: Clock,
     timeout: Duration,
     metrics: Metrics,
+    watches: Watches,
 }
 
 struct Core<O> {
@@ -124,7 +128,15 @@ impl<L: Landing> Dispatcher<L> {
     pub fn new(connector: Arc<dyn Connector>, landing: L, budget: Budget, clock: Clock) -> Arc<Self> {
         let machine = Machine::new(connector.capabilities().clone(), &budget, clock.mono());
         let core = Mutex::new(Core { machine, wakes_at: Mono::FAR_FUTURE });
-        Arc::new(Self { core, connector, landing, clock, timeout: budget.timeout, metrics: Metrics::new() })
+        Arc::new(Self {
+            core,
+            connector,
+            landing,
+            clock,
+            timeout: budget.timeout,
+            metrics: Metrics::new(),
+            watches: Watches::default(),
+        })
     }
 
     pub fn landing(&self) -> &L {
@@ -137,18 +149,27 @@ impl<L: Landing> Dispatcher<L> {
 
     /// Asks for a whole page in one step.
     pub fn ask(self: &Arc<Self>, page_ask: PageAsk<'_>) -> Page<L::Outcome> {
-        let PageAsk { wants, lane, account, deadline, asked_by, every_landing } = page_ask;
+        let PageAsk { wants, lane, account, deadline, asked_by, every_landing, watched } = page_ask;
         let places = wants.iter().filter(|want| want.need == Need::Awaited).count();
-        let page = Page::new(places, every_landing, deadline);
+        let watch = watched.then(|| self.watches.begin());
+        let page = Page::new(places, every_landing, deadline, watch.clone());
         let now = self.clock.read();
         let decided = {
             let mut core = self.core.lock();
             let terms = Terms { lane, account: &account, deadline, asked_by, now };
             for (index, want) in wants.into_iter().enumerate() {
                 let place = (want.need == Need::Awaited).then(|| page.place(index));
-                core.machine.ask(&terms, want, place);
+                let seen = watch.as_ref().map(|watch| (watch, want.clone()));
+                let asked = core.machine.ask(&terms, want, place);
+                if let Some((watch, want)) = seen {
+                    watch.asked(want, asked);
+                }
             }
-            core.decide(now, self.landing.stamp())
+            let decided = core.decide(now, self.landing.stamp());
+            if let Some(watch) = &watch {
+                watch.settled(&mut core.machine, now);
+            }
+            decided
         };
         self.act(decided);
         page
@@ -192,6 +213,7 @@ impl<L: Landing> Dispatcher<L> {
     /// One call from departure to landing: a task of the gateway's own, whoever asked for it.
     async fn fly(self: Arc<Self>, departure: Departure) {
         let Departure { id, call, asks, start, stamp, asked_by, .. } = departure;
+        self.watches.saw(id, &call, &asks, start, None);
         let attempt = AssertUnwindSafe(self.connector.call(&call)).catch_unwind();
         let reply = match tokio::time::timeout(self.timeout, attempt).await {
             Ok(Ok(reply)) => reply,
@@ -210,6 +232,8 @@ impl<L: Landing> Dispatcher<L> {
                 reason = error.reason(), %error, "ERP call failed"
             ),
         }
+        let failed = reply.as_ref().err().map(ErpError::reason);
+        self.watches.saw(id, &call, &asks, start, Some(SeenEnd { took, failed }));
         let ended = reply.as_ref().map_or_else(Ended::from, |_| Ended::Answered);
         let span = tracing::info_span!("landing", call = id.0, request_id = %asked_by);
         let landed = Landed { call: &call, asks: &asks, reply, start, stamp };

@@ -25,12 +25,14 @@ mod metrics;
 pub mod page;
 mod queue;
 pub mod refusal;
+pub mod watch;
 
 pub use ask::{Ask, StockAsk};
 pub use budget::Budget;
 pub use driver::{Dispatcher, Landed, Landing, Need, PageAsk, Want};
 pub use lane::{Account, Lane};
-pub use machine::{Demand, LaneLoad, Load, Tally, Waiting, Whereabouts};
+pub use machine::{Asked, Demand, LaneLoad, Load, Tally, Waiting, Whereabouts};
 pub use maintenance::Maintenance;
 pub use page::Page;
 pub use refusal::Refusal;
+pub use watch::{Seen, SeenAsk, SeenCall, Watch};

@@ -8,12 +8,14 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::machine::Waiter;
+use super::watch::Watch;
 use crate::clock::{Clock, Mono};
 
 /// Where outcomes of a page's asks arrive. Dropping it costs nobody else anything: the flights go on.
 #[derive(Debug)]
 pub struct Page<O> {
     shared: Arc<Shared<O>>,
+    watch: Option<Arc<Watch>>,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,7 @@ pub struct Place<O> {
 impl<O> Page<O> {
     /// A page that waits for `places` asks. `every_landing`: wake whenever something has arrived, not only at the end.
     /// Nobody waits for it any more after `deadline`.
-    pub(super) fn new(places: usize, every_landing: bool, deadline: Mono) -> Self {
+    pub(super) fn new(places: usize, every_landing: bool, deadline: Mono, watch: Option<Arc<Watch>>) -> Self {
         let shared = Shared {
             arrived: Mutex::new(Vec::new()),
             missing: AtomicUsize::new(places),
@@ -47,11 +49,16 @@ impl<O> Page<O> {
             deadline,
             left: AtomicBool::new(false),
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), watch }
     }
 
     pub(super) fn place(&self, index: usize) -> Place<O> {
         Place { shared: self.shared.clone(), index }
+    }
+
+    /// What becomes of it, where that was asked for.
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_deref()
     }
 
     pub fn is_complete(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Makes invalidations take effect: now, at an announced moment, and once more when a settling time is over.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::Counter;
 
@@ -8,11 +9,20 @@ use super::due::{Due, DueList, Effect, Moment};
 use super::entry::Entry;
 use super::{Invalidated, Invalidation, InvalidationError, Named, Reach};
 use crate::cache::epochs::Word;
-use crate::clock::{Clock, Reading, Stamp};
+use crate::clock::{Clock, Reading, Stamp, Timestamp};
 use crate::journal::Record;
 use crate::mutants::mutant;
 use crate::offer::landing::Knowledge;
 use crate::offer::store::Store;
+
+/// What will make figures unusable, or no longer fresh, at a known moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ToCome {
+    /// A change the ERP announced.
+    pub invalidated_at: Option<Timestamp>,
+    /// The end of settling.
+    pub expires_in: Option<Duration>,
+}
 
 pub struct Invalidator {
     knowledge: Arc<Knowledge>,
@@ -117,6 +127,26 @@ impl Invalidator {
             self.due.wait(self.clock.read()).await;
             self.come_due(self.clock.read());
         }
+    }
+
+    /// The soonest of what waits and concerns one of these words, for explanations.
+    pub fn to_come(&self, words: &[Word<'_>], now: Reading) -> ToCome {
+        let mut to_come = ToCome::default();
+        for due in self.due.waiting() {
+            if !due.reach.words(&due.named).any(|word| words.contains(&word)) {
+                continue;
+            }
+            match due.moment {
+                Moment::Wall(at) => {
+                    to_come.invalidated_at = Some(to_come.invalidated_at.map_or(at, |sooner| sooner.min(at)));
+                }
+                Moment::Mono(at) => {
+                    let pause = at.since(now.mono);
+                    to_come.expires_in = Some(to_come.expires_in.map_or(pause, |sooner| sooner.min(pause)));
+                }
+            }
+        }
+        to_come
     }
 
     /// How many wait for their moment.

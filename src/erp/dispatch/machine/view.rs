@@ -91,6 +91,11 @@ impl<W: Waiter> Machine<W> {
         self.usage.in_flight()
     }
 
+    /// What a call in the air asks for, and how many lines of it.
+    pub fn call_of(&self, id: CallId) -> Option<(Operation, usize)> {
+        self.calls.get(&id).map(|air| (operation_name(air.operation, &self.capabilities), air.lines))
+    }
+
     pub fn whereabouts(&self, ask: &Ask, now: Mono) -> Whereabouts {
         let denied = self.denied.is_denied(ask, now);
         let Some(key) = self.flights.find(ask).1 else { return Whereabouts { denied, ..Whereabouts::default() } };
