@@ -67,7 +67,7 @@ async fn what_is_refused_when_asking_is_refused_when_explaining() {
         (json!({ "lines": [{ "sku": "A" }, { "sku": "B" }] }), 400, "over_limit", "lines"),
         (json!({ "lines": [] }), 400, "lines_empty", "lines"),
         (json!({ "customer": "", "lines": [{ "sku": "A" }] }), 400, "customer_empty", "customer"),
-        (json!({ "customer": "NOBODY", "lines": [{ "sku": "A" }] }), 404, "customer_unknown", ""),
+        (json!({ "customer": "NOBODY", "lines": [{ "sku": "A" }] }), 404, "customer_unknown", "customer"),
         (json!({ "colour": "red", "lines": [{ "sku": "A" }] }), 400, "unknown_field", "colour"),
     ] {
         let told = gateway.explain(request).await;
