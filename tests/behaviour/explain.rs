@@ -471,7 +471,7 @@ fn answers(questions: &[Question], shares: Option<SharesByList>, explaining: boo
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn explaining_and_asking_are_the_same_walk(
