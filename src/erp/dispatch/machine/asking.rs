@@ -60,7 +60,8 @@ impl<W: Waiter> Machine<W> {
                 self.refused.extend(waiter.map(|waiter| (waiter, Refusal::TooLate)));
                 return (Asked::Refused(Refusal::TooLate), Some(key));
             }
-            self.join(key, terms, need, waiter, price.is_some());
+            let price = price.filter(|price| self.is_price_of(*price, &ask));
+            self.join(key, terms, need, waiter, price);
             return (answer(Asked::JoinedQueue), Some(key));
         }
         if need == Need::Rider {
@@ -106,12 +107,7 @@ impl<W: Waiter> Machine<W> {
         if standing == Standing::Queued {
             self.enqueue(key);
         }
-        if class == Class::Foreground
-            && let Some(price) = price
-        {
-            // Its price may be a refresh that nobody waits for: somebody waits for this call now.
-            self.lift(price, terms, Class::Foreground, true);
-        }
+        self.call_price(price, terms, class);
         (told.map_or(Asked::Queued, Asked::Background), Some(key))
     }
 
@@ -133,8 +129,16 @@ impl<W: Waiter> Machine<W> {
         self.breakers[operation_of(ask)].is_open(now.mono).then_some(Refusal::BreakerOpen)
     }
 
-    /// Joins a key that waits.
-    fn join(&mut self, key: u32, terms: &Terms<'_>, need: Need, waiter: Option<W>, rides: bool) {
+    /// Stock rides with this price: the call for it is wanted as much as the stock is. It may have been a refresh that nobody
+    /// waits for, or one that would only come along.
+    fn call_price(&mut self, price: Option<u32>, terms: &Terms<'_>, class: Class) {
+        if let Some(price) = price {
+            self.lift(price, terms, class, false);
+        }
+    }
+
+    /// Joins a key that waits. `price`: it is stock, and may ride with this.
+    fn join(&mut self, key: u32, terms: &Terms<'_>, need: Need, waiter: Option<W>, price: Option<u32>) {
         if need == Need::Rider {
             return;
         }
@@ -142,7 +146,10 @@ impl<W: Waiter> Machine<W> {
             wait.waiters.extend(waiter);
         }
         let waits = need == Need::Awaited && terms.now.mono < terms.deadline;
-        self.lift(key, terms, if waits { Class::Foreground } else { Class::Background }, rides);
+        let class = if waits { Class::Foreground } else { Class::Background };
+        self.lift(key, terms, class, price.is_some());
+        let rides = self.flights.get(key).wait.as_ref().is_some_and(|wait| wait.standing == Standing::Rides);
+        self.call_price(price.filter(|_| rides), terms, class);
     }
 
     /// Moves a waiting key into the lane of whoever needs it more urgently, and into their account. Never back.
@@ -270,7 +277,20 @@ impl<W: Waiter> Machine<W> {
     /// Drops somebody less urgent.
     fn make_room(&mut self, terms: &Terms<'_>, class: Class) -> bool {
         let Some(victim) = self.queue.victim(terms.lane, class, terms.account) else { return false };
+        let rank = |key: u32| self.flights.get(key).wait.as_ref().map(|wait| (wait.class, wait.lane));
+        let stock = self.riding_stock(victim);
+        if let Some(stock) = stock.filter(|stock| rank(*stock) > rank(victim)) {
+            // What rides with it is less urgent still.
+            self.tell(stock, Refusal::QueueFull);
+            self.forget(stock);
+            self.tally.shed += 1;
+            return true;
+        }
         self.queue.remove(victim);
+        if let Some(stock) = stock.filter(|_| self.capabilities.stock) {
+            // It may be wanted more than its price, and there is a call for stock alone.
+            self.enqueue(stock);
+        }
         self.tell(victim, Refusal::QueueFull);
         self.forget(victim);
         self.tally.shed += 1;

@@ -207,3 +207,19 @@ fn where_a_key_is_can_be_told() {
     assert_eq!(machine.whereabouts(&price("first", 0), Mono(0)).air.len(), 1);
     assert_eq!(machine.whereabouts(&price("none", 0), Mono(0)), Whereabouts::default());
 }
+
+#[test]
+fn stock_rides_with_no_price_that_only_comes_along() {
+    let capabilities = Capabilities { offers: true, ..capabilities(10) };
+    for need in [Need::Awaited, Need::Refresh] {
+        let mut machine = Machine::new(capabilities.clone(), &budget(1), Mono(0));
+        let rider = How { need: Need::Rider, ..HOW };
+        ask_how(&mut machine, price("C", 1), rider, 0);
+        ask_how(&mut machine, price("C", 1), rider, 0);
+        ask_how(&mut machine, stock(1), How { need, rides: true, ..HOW }, 2);
+        let call = pump(&mut machine, 0).remove(0);
+        assert_eq!(of(&call), ("C".into(), 1), "one call for both");
+        assert_eq!(land(&mut machine, &call, 1), if need == Need::Awaited { vec![2] } else { vec![] });
+        assert_eq!((machine.waiting(), machine.flights.len()), (0, 0));
+    }
+}

@@ -104,3 +104,28 @@ fn a_full_queue_is_shared_among_accounts() {
     assert_eq!(queued, 5);
     assert!(machine.take_refused()[..5].iter().all(|(who, _)| *who < 10), "the flood makes room");
 }
+
+#[test]
+fn stock_somebody_waits_for_does_not_go_with_a_price_that_makes_room() {
+    let capabilities = Capabilities { offers: true, ..capabilities(1) };
+    let mut machine = Machine::new(capabilities, &Budget { queue_lines_max: 3, ..budget(1) }, Mono(0));
+    ask_how(&mut machine, price("first", 0), HOW, 0usize);
+    let first = pump(&mut machine, 0).remove(0);
+    // A refresh, and its stock rides with it; then somebody waits for that stock.
+    let refresh = How { need: Need::Refresh, ..HOW };
+    ask_how(&mut machine, price("A", 1), refresh, 1);
+    ask_how(&mut machine, stock(1), How { rides: true, ..refresh }, 2);
+    ask_how(&mut machine, price("B", 1), refresh, 3);
+    assert_eq!(ask_how(&mut machine, stock(1), How { rides: true, ..HOW }, 4), Asked::JoinedQueue);
+    // The price of A makes room, as nobody waits for it.
+    assert_eq!(ask_how(&mut machine, price("C", 9), lane(Lane::Audit), 5), Asked::Queued);
+    assert!(machine.take_refused().is_empty());
+    let mut told = land(&mut machine, &first, 1);
+    for call in 1..4 {
+        for departure in pump(&mut machine, call) {
+            told.extend(land(&mut machine, &departure, call));
+        }
+    }
+    told.sort_unstable();
+    assert_eq!((told, machine.waiting()), (vec![0, 4, 5], 0));
+}
