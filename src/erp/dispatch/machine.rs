@@ -185,6 +185,8 @@ pub struct Machine<W> {
     price_before: Option<u32>,
     /// Lines that failed alone since the operation last succeeded.
     lone_failures: [u32; OPERATIONS],
+    /// A search among the lines of a failed call ended without any success, and there has been none since.
+    hopeless: [bool; OPERATIONS],
     /// Whether those who waited when maintenance began have been told.
     told_closed: bool,
     tally: Tally,
@@ -208,6 +210,7 @@ impl<W: Waiter> Machine<W> {
             refused: Vec::new(),
             price_before: None,
             lone_failures: [0; OPERATIONS],
+            hopeless: [false; OPERATIONS],
             told_closed: false,
             tally: Tally::default(),
         }

@@ -2,6 +2,7 @@
 
 use super::{CallId, Ended, InAir, Machine, Waiter};
 use crate::clock::Mono;
+use crate::erp::breaker::State;
 use crate::erp::dispatch::Refusal;
 use crate::erp::dispatch::ask::Ask;
 use crate::erp::dispatch::flights::Standing;
@@ -87,6 +88,7 @@ impl<W: Waiter> Machine<W> {
             Ended::Answered => {
                 self.breakers[operation].succeeded(call.start);
                 self.lone_failures[operation] = 0;
+                self.hopeless[operation] = false;
                 for ask in self.again.works(operation, call.half) {
                     self.deny(ask, now);
                 }
@@ -110,7 +112,10 @@ impl<W: Waiter> Machine<W> {
                     self.operation_failed(operation, call.start, now);
                 }
                 let searching = self.again.is_searching(operation);
-                let worth_it = searching || self.breakers[operation].is_well();
+                // Not while everything fails: then the breaker finds out sooner. But its probes are searched, or one bad line
+                // in every batch would keep it open for good.
+                let probe = matches!(self.breakers[operation].state(now), State::HalfOpen { .. });
+                let worth_it = searching || probe || !self.hopeless[operation];
                 if worth_it && self.again.has_room(operation) && !mutant!(NoBisection) {
                     self.breakers[operation].undecided(call.start);
                     return Fate::Searched;
@@ -184,6 +189,7 @@ impl<W: Waiter> Machine<W> {
             self.forget(key);
         }
         if !force {
+            self.hopeless[operation] |= given_up.calls > 0;
             for _ in 0..given_up.calls {
                 self.operation_failed(operation, start, now);
             }

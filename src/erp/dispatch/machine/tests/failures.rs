@@ -218,3 +218,30 @@ fn in_maintenance_whoever_waits_is_told_and_nothing_leaves() {
     assert_eq!(pump(&mut machine, 2 * hour).len(), 1);
     assert_eq!(machine.waiting(), 1);
 }
+
+#[test]
+fn a_bad_line_in_every_call_does_not_keep_the_breaker_open_after_an_outage() {
+    let mut machine = healthy(capabilities(50), 1);
+    let mut now = 10;
+    // Down for a while: the breaker opens.
+    while !matches!(machine.load(at(now).mono).breakers[1].1, State::Open(_)) {
+        now += 10;
+        ask_how(&mut machine, price("C", now as usize), How { now, ..HOW }, 1);
+        for departure in pump(&mut machine, now) {
+            machine.land(departure.id, Ended::Unreached, at(now).mono);
+        }
+    }
+    machine.take_refused();
+    // It works again, but for one SKU, and that is on every page.
+    let mut served = Vec::new();
+    for _ in 0..20 {
+        now += 5_000;
+        for sku in 0..4 {
+            ask_how(&mut machine, price("C", sku), How { now, ..HOW }, sku);
+        }
+        let (_, good, _) = run(&mut machine, "S2", &mut now);
+        served = good;
+    }
+    assert_eq!(served, [0, 1, 3]);
+    assert_eq!(machine.load(at(now).mono).breakers[1].1, State::Closed);
+}
