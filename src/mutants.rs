@@ -115,6 +115,11 @@ impl Mutant {
         Mutant::ReplaySkipped,
         Mutant::SavedCellsForgotten,
     ];
+
+    /// As it is written in the code.
+    pub fn name(self) -> String {
+        format!("{self:?}")
+    }
 }
 
 #[cfg(feature = "mutants")]
@@ -124,8 +129,10 @@ mod switch {
     use super::Mutant;
 
     const NONE: u8 = u8::MAX;
+    /// The environment was not looked at yet.
+    const UNREAD: u8 = u8::MAX - 1;
 
-    static ACTIVE: AtomicU8 = AtomicU8::new(NONE);
+    static ACTIVE: AtomicU8 = AtomicU8::new(UNREAD);
     static REACHED: AtomicBool = AtomicBool::new(false);
 
     /// Breaks one rule in the whole process, or (`None`) none.
@@ -140,11 +147,38 @@ mod switch {
     }
 
     pub fn is_on(mutant: Mutant) -> bool {
-        let on = ACTIVE.load(Ordering::Relaxed) == mutant as u8;
-        if on {
-            REACHED.store(true, Ordering::Relaxed);
+        let on = active() == mutant as u8;
+        if on && !REACHED.swap(true, Ordering::Relaxed) {
+            tell();
         }
         on
+    }
+
+    fn active() -> u8 {
+        match ACTIVE.load(Ordering::Relaxed) {
+            UNREAD => from_environment(),
+            known => known,
+        }
+    }
+
+    /// `COMPTOIR_MUTANT` names the switch a whole test program runs with.
+    fn from_environment() -> u8 {
+        let name = std::env::var("COMPTOIR_MUTANT").ok();
+        let mutant = name.map(|name| {
+            let named = Mutant::ALL.iter().find(|mutant| mutant.name() == name);
+            *named.unwrap_or_else(|| panic!("COMPTOIR_MUTANT: there is no switch {name}"))
+        });
+        let active = mutant.map_or(NONE, |mutant| mutant as u8);
+        // Whoever called `activate` meanwhile is right.
+        let _ = ACTIVE.compare_exchange(UNREAD, active, Ordering::SeqCst, Ordering::SeqCst);
+        ACTIVE.load(Ordering::SeqCst)
+    }
+
+    /// Leaves word for whoever started this program: the file `COMPTOIR_MUTANT_REACHED` exists from now on.
+    fn tell() {
+        if let Some(path) = std::env::var_os("COMPTOIR_MUTANT_REACHED") {
+            std::fs::write(path, "").expect("the file can be written");
+        }
     }
 }
 
