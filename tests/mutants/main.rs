@@ -1,0 +1,225 @@
+//! The tests' own test: every switch of `src/mutants.rs` breaks one rule, and something must notice.
+//!
+//! Each switch is turned on in programs of its own, so that they do not mix: the unit tests named here, tests of behaviour,
+//! or seeds of the simulation. If all of them stay green, or never come to the broken place, that is a failure. Runs only
+//! with the feature `mutants`, from `tests/run`, which says where the programs are.
+
+use comptoir::mutants::Mutant;
+
+/// What is meant to notice.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "mutants"), allow(dead_code))]
+enum By {
+    /// Unit tests whose path holds this.
+    Unit(&'static str),
+    /// Tests in `tests/behaviour` whose path holds this.
+    Behaviour(&'static str),
+    /// So many seeds of the pure machines.
+    Seeds(u64),
+}
+
+use By::{Behaviour, Seeds, Unit};
+
+const MACHINE: By = Unit("erp::dispatch::machine");
+const BUDGET: By = Unit("erp::dispatch::budget");
+const BREAKER: By = Unit("erp::breaker");
+const LIMIT: By = Unit("erp::limit");
+const EPOCHS: By = Unit("cache::epochs");
+const FRESHNESS: By = Unit("offer::freshness");
+const SHARING: By = Unit("offer::sharing");
+
+const TABLE: &[(Mutant, &[By])] = &[
+    (Mutant::JoinOlderAir, &[MACHINE, Seeds(50)]),
+    (Mutant::JoinBeforeInvalidation, &[MACHINE, Seeds(200)]),
+    (Mutant::NoInheritance, &[MACHINE, Seeds(200)]),
+    (Mutant::RefuseJoiners, &[MACHINE, Seeds(50)]),
+    (Mutant::RoundRobinOff, &[MACHINE, Seeds(400)]),
+    (Mutant::LanesOff, &[MACHINE, Seeds(50)]),
+    (Mutant::CeilingOff, &[MACHINE, BUDGET, Seeds(50)]),
+    (Mutant::LowestLaneNever, &[MACHINE]),
+    (Mutant::BackgroundFirst, &[MACHINE, Seeds(50)]),
+    (Mutant::RiderCausesCall, &[MACHINE]),
+    (Mutant::RefusedKeyForgotten, &[MACHINE, Seeds(50)]),
+    (Mutant::ShedHighestFirst, &[MACHINE, Seeds(50)]),
+    (Mutant::SlotBackAtEnd, &[BUDGET, Seeds(200)]),
+    (Mutant::BurstOff, &[BUDGET, Seeds(50)]),
+    (Mutant::PermitsOff, &[BUDGET, Seeds(50)]),
+    (Mutant::MaintenanceOff, &[MACHINE, BUDGET, Seeds(200)]),
+    (Mutant::UncleanStartOff, &[BUDGET, Seeds(200)]),
+    (Mutant::RetryTimedOut, &[MACHINE, Seeds(200)]),
+    (Mutant::RetryWithoutBudget, &[MACHINE, Seeds(200)]),
+    (Mutant::PoisonOpensBreaker, &[MACHINE]),
+    (Mutant::NoBisection, &[MACHINE, Seeds(200)]),
+    (Mutant::BreakerNeverOpens, &[BREAKER]),
+    (Mutant::ProbesWithoutEnd, &[BREAKER]),
+    (Mutant::LimitFedByRefusals, &[LIMIT]),
+    (Mutant::LimitOnRawLatency, &[LIMIT]),
+    (Mutant::BaselineUnderLoad, &[LIMIT]),
+    (Mutant::ServeInvalidated, &[FRESHNESS, Seeds(200)]),
+    (Mutant::CrossToldEnd, &[FRESHNESS, Seeds(400)]),
+    (Mutant::EndWhileWaiting, &[Behaviour("edges"), Behaviour("freshness")]),
+    (Mutant::SoftTimePastMaxAge, &[FRESHNESS]),
+    (Mutant::NoSoftTime, &[FRESHNESS]),
+    (Mutant::MaintenanceCounts, &[FRESHNESS]),
+    (Mutant::AgeFromLanding, &[Behaviour("freshness")]),
+    (Mutant::CheckoutCrossesDay, &[Behaviour("edges"), Behaviour("freshness")]),
+    (Mutant::NoWithoutMaxAge, &[Behaviour("freshness"), Behaviour("sharing"), Behaviour("edges")]),
+    (Mutant::ShareSomebodysOwn, &[SHARING, Behaviour("sharing")]),
+    (Mutant::ShareOtherList, &[SHARING, Behaviour("sharing")]),
+    (Mutant::ShareDespiteOwnPrices, &[SHARING, Behaviour("sharing")]),
+    (Mutant::FactsHaveNoAge, &[Behaviour("sharing"), Behaviour("freshness")]),
+    (Mutant::MarkWithOldStamp, &[EPOCHS, Seeds(200)]),
+    (Mutant::PairWordsIgnored, &[EPOCHS, Seeds(400)]),
+    (Mutant::StampAtLanding, &[Behaviour("invalidation")]),
+    (Mutant::SettleNeverExpires, &[Unit("offer::"), Behaviour("invalidation")]),
+    (Mutant::AnnouncementIgnored, &[Unit("offer::invalidation"), Behaviour("invalidation")]),
+    (Mutant::WidenToTooLittle, &[Unit("offer::invalidation"), Behaviour("invalidation")]),
+    (Mutant::ReplaySkipped, &[Behaviour("restart"), Behaviour("invalidation")]),
+    (Mutant::SavedCellsForgotten, &[Behaviour("restart"), Behaviour("invalidation")]),
+];
+
+#[test]
+fn every_switch_has_one_entry() {
+    for mutant in Mutant::ALL {
+        let entries = TABLE.iter().filter(|(listed, _)| listed == mutant).count();
+        assert_eq!(entries, 1, "say in tests/mutants/main.rs which tests notice {mutant:?}");
+    }
+    assert!(TABLE.iter().all(|(_, by)| !by.is_empty()));
+}
+
+#[cfg(feature = "mutants")]
+mod hunt {
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::{By, Mutant, TABLE};
+
+    /// What one program made of a switch.
+    enum Verdict {
+        Killed,
+        Green,
+        NeverReached,
+    }
+
+    struct Programs {
+        unit: PathBuf,
+        behaviour: PathBuf,
+        simulation: PathBuf,
+        /// For the word that a switch was reached.
+        folder: tempfile::TempDir,
+    }
+
+    impl Programs {
+        fn from_environment() -> Self {
+            let program = |variable: &str| {
+                let path = std::env::var_os(variable).unwrap_or_else(|| panic!("tests/run sets {variable}"));
+                PathBuf::from(path)
+            };
+            Self {
+                unit: program("COMPTOIR_UNIT_TESTS"),
+                behaviour: program("COMPTOIR_BEHAVIOUR_TESTS"),
+                simulation: program("COMPTOIR_SIMULATION"),
+                folder: tempfile::tempdir().expect("a folder"),
+            }
+        }
+
+        /// A test program, as it is told what to run.
+        fn command(&self, by: By) -> Command {
+            let (program, filter) = match by {
+                By::Unit(filter) => (&self.unit, filter),
+                By::Behaviour(filter) => (&self.behaviour, filter),
+                By::Seeds(_) => (&self.simulation, "promises_hold_whatever_happens"),
+            };
+            let mut command = Command::new(program);
+            command.arg(filter).env("RUST_BACKTRACE", "0").stdout(Stdio::piped()).stderr(Stdio::null());
+            if let By::Seeds(seeds) = by {
+                command.env("SIM_SEEDS", seeds.to_string()).env("SIM_SHORTEN", "0");
+            }
+            command
+        }
+
+        fn try_out(&self, mutant: Mutant, by: By, number: usize) -> Verdict {
+            let reached: &Path = &self.folder.path().join(format!("{}-{number}", mutant.name()));
+            let mut command = self.command(by);
+            command.env("COMPTOIR_MUTANT", mutant.name()).env("COMPTOIR_MUTANT_REACHED", reached);
+            let ended_well = ends_well(command);
+            match (reached.exists(), ended_well) {
+                (false, _) => Verdict::NeverReached,
+                (true, true) => Verdict::Green,
+                (true, false) => Verdict::Killed,
+            }
+        }
+
+        /// The same programs without a switch: what fails anyway notices nothing.
+        fn are_green(&self, by: By) -> bool {
+            let output = self.command(by).output().expect("the program runs");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            output.status.success() && !text.contains(" 0 passed")
+        }
+    }
+
+    /// Whether a program succeeds. One that goes round in circles does not.
+    fn ends_well(mut command: Command) -> bool {
+        const LONGEST: Duration = Duration::from_secs(60);
+        let mut child = command.stdout(Stdio::null()).spawn().expect("the program runs");
+        let started = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().expect("it is our child") {
+                return status.success();
+            }
+            if started.elapsed() > LONGEST {
+                child.kill().and_then(|()| child.wait()).expect("it is our child");
+                return false;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    #[test]
+    fn every_switch_is_noticed() {
+        let programs = Programs::from_environment();
+        let mut all: Vec<By> = TABLE.iter().flat_map(|(_, by)| by.iter().copied()).collect();
+        all.sort_by_key(|by| format!("{by:?}"));
+        all.dedup_by_key(|by| format!("{by:?}"));
+        let not_green: Vec<&By> = all.iter().filter(|by| !programs.are_green(**by)).collect();
+        assert!(not_green.is_empty(), "without any switch these fail or are no tests: {not_green:?}");
+
+        let next = AtomicUsize::new(0);
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let survivors: Vec<String> = thread::scope(|scope| {
+            let hunters: Vec<_> = (0..threads)
+                .map(|_| {
+                    scope.spawn(|| {
+                        let mut survivors = Vec::new();
+                        while let Some((mutant, by)) = TABLE.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            survivors.extend(hunt(&programs, *mutant, by));
+                        }
+                        survivors
+                    })
+                })
+                .collect();
+            hunters.into_iter().flat_map(|hunter| hunter.join().expect("a hunter comes back")).collect()
+        });
+        println!("{} of {} switches were noticed", TABLE.len() - survivors.len(), TABLE.len());
+        assert!(survivors.is_empty(), "{survivors:#?}");
+    }
+
+    /// `None`: it was killed.
+    fn hunt(programs: &Programs, mutant: Mutant, by: &[By]) -> Option<String> {
+        let mut reached = false;
+        for (number, by) in by.iter().enumerate() {
+            match programs.try_out(mutant, *by, number) {
+                Verdict::Killed => {
+                    println!("{mutant:?}: noticed by {by:?}");
+                    return None;
+                }
+                Verdict::Green => reached = true,
+                Verdict::NeverReached => {}
+            }
+        }
+        Some(format!("{mutant:?}: {}", if reached { "stays unnoticed" } else { "is never reached" }))
+    }
+}
