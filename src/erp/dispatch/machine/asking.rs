@@ -287,8 +287,9 @@ impl<W: Waiter> Machine<W> {
             return true;
         }
         self.queue.remove(victim);
-        if let Some(stock) = stock.filter(|_| self.capabilities.stock) {
-            // It may be wanted more than its price, and there is a call for stock alone.
+        if let Some(stock) = stock.filter(|stock| self.capabilities.stock && rank(*stock) < rank(victim)) {
+            // It is wanted more than its price, and there is a call for stock alone. Otherwise it goes with its price, or a
+            // flood that was dropped would come back as calls for stock.
             self.enqueue(stock);
         }
         self.tell(victim, Refusal::QueueFull);

@@ -129,3 +129,16 @@ fn stock_somebody_waits_for_does_not_go_with_a_price_that_makes_room() {
     told.sort_unstable();
     assert_eq!((told, machine.waiting()), (vec![0, 4, 5], 0));
 }
+
+#[test]
+fn stock_no_more_urgent_than_its_price_makes_room_with_it() {
+    let capabilities = Capabilities { offers: true, ..capabilities(1) };
+    let mut machine = Machine::new(capabilities, &Budget { queue_lines_max: 2, ..budget(1) }, Mono(0));
+    ask_how(&mut machine, price("first", 0), HOW, 0usize);
+    pump(&mut machine, 0);
+    ask_how(&mut machine, price("flood", 1), lane(Lane::List), 1);
+    ask_how(&mut machine, stock(1), How { rides: true, ..lane(Lane::List) }, 2);
+    ask_how(&mut machine, price("C", 2), lane(Lane::Cart), 3);
+    assert_eq!(machine.take_refused(), [(1, Refusal::QueueFull), (2, Refusal::QueueFull)]);
+    assert_eq!(machine.waiting(), 1, "and does not come back as a call for stock");
+}
