@@ -281,7 +281,13 @@ impl<W: Waiter> Machine<W> {
         let flight = self.flights.get_mut(key);
         let operation = operation_of(&flight.ask);
         let group = flight.ask.group(&self.capabilities);
+        let is_full = flight.air.len() >= AIR_MAX;
         let Some(wait) = &mut flight.wait else { return };
+        if is_full {
+            // It queues when one of its calls lands.
+            wait.standing = super::flights::Standing::Parked;
+            return;
+        }
         wait.standing = super::flights::Standing::Queued;
         let spot = super::queue::Spot { lane: wait.lane, class: wait.class, operation };
         self.queue.insert(key, spot, &wait.account, group);

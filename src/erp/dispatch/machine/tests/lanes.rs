@@ -223,3 +223,25 @@ fn stock_rides_with_no_price_that_only_comes_along() {
         assert_eq!((machine.waiting(), machine.flights.len()), (0, 0));
     }
 }
+
+#[test]
+fn stock_that_stops_riding_makes_no_third_call() {
+    let capabilities = Capabilities { offers: true, ..capabilities(10) };
+    let mut machine = Machine::new(capabilities, &budget(3), Mono(0));
+    for second in 0..2u64 {
+        let demand = Demand { not_before: at(second).mono, min_stamp: Stamp(0) };
+        ask(&mut machine, stock(1), demand, second as usize, false);
+        assert_eq!(pump(&mut machine, second).len(), 1);
+    }
+    let demand = Demand { not_before: at(2).mono, min_stamp: Stamp(0) };
+    // It rides with a price that nobody waits for; then somebody asks for it alone.
+    ask_how(&mut machine, price("C", 1), How { need: Need::Refresh, lane: Lane::Audit, ..HOW }, 10);
+    let account = Account::Public;
+    let by: Arc<str> = "r1".into();
+    let background = Terms { lane: Lane::Audit, account: &account, deadline: Mono(0), asked_by: &by, now: at(2) };
+    let want = Want { ask: stock(1), demand, need: Need::Refresh, with_price: true };
+    machine.ask(&background, want, None::<usize>);
+    ask(&mut machine, stock(1), demand, 11, false);
+    let there = machine.whereabouts(&stock(1), at(2).mono);
+    assert_eq!((there.air.len(), there.waiting.map(|waiting| waiting.standing)), (2, Some("parked")));
+}
