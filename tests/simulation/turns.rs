@@ -52,17 +52,19 @@ struct Passed {
 }
 
 impl Fairness {
-    /// A call of `own` lines of its account's left. Gives accounts that waited longer than their turn, to be looked at closely.
+    /// A call of `own` lines of its account's left. Gives an account that waited longer than its turn, if any. `is_queued`: keys
+    /// sink to the background without a word, so the ledger alone does not tell.
     pub fn departed(
         &mut self,
         keys: &BTreeMap<Key, KeyState>,
         turn: &Turn,
         (account, own): (&Account, usize),
         max_items: usize,
-    ) -> Vec<(Account, Key, usize)> {
+        is_queued: impl Fn(Key) -> bool,
+    ) -> Option<(Account, Key, usize)> {
         let (background, lane) = turn.rank;
         if background || turn.is_lowest() || turn.again {
-            return Vec::new();
+            return None;
         }
         let kind = turn.kind as u8;
         let mut waiting: BTreeMap<String, (Account, Key)> = BTreeMap::new();
@@ -71,7 +73,10 @@ impl Fairness {
                 continue;
             }
             if let Some(account) = &state.account {
-                waiting.entry(format!("{account:?}")).or_insert_with(|| (account.clone(), *key));
+                let name = format!("{account:?}");
+                if !waiting.contains_key(&name) && is_queued(*key) {
+                    waiting.insert(name, (account.clone(), *key));
+                }
             }
         }
         let accounts = waiting.len() + 1;
@@ -79,7 +84,7 @@ impl Fairness {
         self.passed.retain(|(of_lane, of_kind, of), _| {
             (*of_lane, *of_kind) != (lane, kind) || (waiting.contains_key(of) && *of != whose)
         });
-        let mut late = Vec::new();
+        let mut late = None;
         for (name, (account, key)) in waiting {
             if name == whose {
                 continue;
@@ -90,8 +95,7 @@ impl Fairness {
             // Each other account has a turn of at most a call's lines, and may have just begun one.
             let bound = 2 * passed.accounts * max_items;
             if passed.lines > bound {
-                late.push((account, key, passed.lines));
-                passed.lines = 0;
+                late = Some((account, key, passed.lines));
             }
         }
         late

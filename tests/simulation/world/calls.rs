@@ -19,6 +19,8 @@ impl World<'_> {
     /// Lets the machine send what may leave, and does what it decided.
     pub(super) fn decide(&mut self) -> Result<(), String> {
         let now = self.reading();
+        // Who was told by what just happened waits for nothing that leaves now.
+        self.refusals()?;
         let limit = self.machine.load(now.mono).limit;
         let departures = self.machine.pump(now, self.epochs.stamp());
         let mut turns = Vec::with_capacity(departures.len());
@@ -92,19 +94,20 @@ impl World<'_> {
         let of = |key: &&Key| self.ledger.keys.get(key).is_some_and(|state| state.account.as_ref() == Some(&account));
         let own = keys.iter().filter(of).count();
         let max = self.scenario.setup.max_items;
-        let late = self.fairness.departed(&self.ledger.keys, turn, (&account, own), max);
+        let mut fairness = std::mem::take(&mut self.fairness);
+        let is_queued = |key: Key| self.queued_at(key) == Some(turn.rank);
+        let late = fairness.departed(&self.ledger.keys, turn, (&account, own), max, is_queued);
+        self.fairness = fairness;
         self.coverage.saw_if(
             Path::TurnsTaken,
-            !late.is_empty()
+            late.is_some()
                 || self.ledger.keys.values().any(|state| {
                     state.account.as_ref().is_some_and(|other| *other != account) && state.rank == Some(turn.rank)
                 }),
         );
-        for (other, key, lines) in late {
-            // P14: nobody waits longer than it takes the others to have their turn.
-            if self.queued_at(key).is_some_and(|rank| rank == turn.rank) {
-                return Err(format!("P14: {lines} lines of others left while {other:?} waited with {key:?}"));
-            }
+        // P14: nobody waits longer than it takes the others to have their turn.
+        if let Some((other, key, lines)) = late {
+            return Err(format!("P14: {lines} lines of others left while {other:?} waited with {key:?}"));
         }
         Ok(())
     }
@@ -152,7 +155,8 @@ impl World<'_> {
             let tokens: Vec<u32> = places.iter().map(|place| place.token).collect();
             let waits = self.machine.whereabouts(&self.asks.ask(key, 0), now.mono).waiting;
             if waits.is_some_and(|waiting| waiting.standing == "again") {
-                self.failed.insert(key, ended);
+                // One that merely rode in this call may wait for another that failed before.
+                self.failed.entry(key).or_insert(ended);
             }
             self.ledger.lands(number, key, &tokens, waits.is_some(), ended)?;
             for token in tokens {

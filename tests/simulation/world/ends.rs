@@ -92,7 +92,7 @@ impl World<'_> {
                     lines,
                     facts,
                     max_age: Some(0),
-                    patience: 600_000,
+                    patience: 120_000,
                     leaves: None,
                 };
                 self.tick += 1;
