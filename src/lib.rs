@@ -12,6 +12,7 @@ pub mod domain;
 
 pub mod cache;
 pub mod erp;
+pub mod stock;
 
 pub mod offer;
 

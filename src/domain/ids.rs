@@ -81,6 +81,7 @@ id!(/** A framework agreement. */ ContractId);
 id!(/** A list of prices that several customers may share. */ PriceListId);
 id!(/** A warehouse or shop that holds stock. */ LocationId);
 id!(/** One visitor of a shop among the public, as the shop calls them: serves fairness only. */ VisitorId);
+id!(/** A named stream of stock changes: one company of the ERP, a warehouse system, a file drop. */ SourceId);
 id!(/** A unit of measure, as the ERP calls it. */ Unit);
 
 #[cfg(test)]

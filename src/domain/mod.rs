@@ -2,6 +2,7 @@
 //! wire. Every value is checked once, where it is made.
 
 pub mod availability;
+pub mod change;
 pub mod ids;
 pub mod money;
 pub mod party;
@@ -10,7 +11,9 @@ pub mod purpose;
 pub mod quantity;
 
 pub use availability::{Incoming, LocationLevel, Stock};
-pub use ids::{CompanyId, ContractId, CustomerId, IdError, LocationId, PriceListId, ShipToId, Sku, Unit, VisitorId};
+pub use ids::{
+    CompanyId, ContractId, CustomerId, IdError, LocationId, PriceListId, ShipToId, Sku, SourceId, Unit, VisitorId,
+};
 pub use money::{Currency, MalformedDecimal, Money};
 pub use party::CustomerFacts;
 pub use price::{PriceBreak, PriceComponent, PricedLine, Scope, TaxBasis, Terms, ToldScope};

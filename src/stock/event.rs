@@ -1,0 +1,78 @@
+//! What happened, as the journal keeps it. All state of the ledger is the fold of events, in their order: the judge makes
+//! them, and the same code applies them when they happen and when they are replayed. Figures in events are absolute, never
+//! "so much more": applying one twice changes nothing.
+
+use jiff::civil::Date;
+
+use crate::clock::Timestamp;
+use crate::domain::change::{Epoch, Measure, RowKey};
+use crate::domain::ids::SourceId;
+use crate::domain::{LocationId, Quantity, Sku};
+
+/// One row of a level.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// In the SKU's base unit; signed.
+    pub quantity: Quantity,
+    pub expected_on: Option<Date>,
+    pub expires_at: Option<Timestamp>,
+    /// When the figure last moved.
+    pub changed_at: Timestamp,
+    /// SET of a source without numbers: when it was true there.
+    pub effective_at: Option<Timestamp>,
+    /// The number of the source's last change of this row; 0: it does not number.
+    pub sequence: u64,
+    /// The number at which the whole figure was last stated (SET or a snapshot): what was missed before it matters no more.
+    pub stated: u64,
+    /// A change of it was rejected since: the figure may be wrong until it is stated again.
+    pub suspect: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    Applied,
+    Duplicate,
+    OutOfDate,
+    Gap,
+    Conflict,
+    Rejected,
+}
+
+/// What was once said to a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Original {
+    pub verdict: Verdict,
+    /// For CONFLICT and REJECTED: one of the contract's reasons.
+    pub reason: Option<&'static str>,
+    /// For APPLIED, where a figure moved.
+    pub change_id: Option<u64>,
+}
+
+/// One thing that happened to a source or to what it owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The row is now this; `None`: it is gone (a named row set to zero). The unnamed row stays, at zero.
+    Row { key: RowKey, row: Option<Row> },
+    /// A SKU's figures moved: its place in the change log. `urgent`: what is available of it somewhere came to zero.
+    Logged { sku: Sku, id: u64, version: u64, urgent: bool },
+    /// A number was judged for good.
+    Numbered { sequence: u64, hash: u64, original: Original, key: Option<RowKey> },
+    /// An `eventId` was judged for good.
+    Named { event_id: Box<str>, hash: u64, original: Original },
+    /// Everything up to this number is taken, whether or not each was seen.
+    Position { sequence: u64 },
+    /// The source counts anew under this epoch, from this number.
+    Epoch { epoch: Epoch, sequence: u64 },
+    /// Numbers before this one were missed for good: rows stated before it are suspect until they are stated again.
+    Missed { before: u64 },
+    /// All rows of it have been stated: an absent one is zero, not unknown.
+    Complete { location: LocationId, measure: Measure, sequence: u64 },
+}
+
+/// All that one request, or one snapshot, did: visible together, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub source: SourceId,
+    pub at: Timestamp,
+    pub events: Vec<Event>,
+}

@@ -1,0 +1,11 @@
+//! The stock ledger: the gateway's own durable copy of what sources said, and the only thing it cannot ask for again.
+//!
+//! Owns: what a change does, the order durable → visible → acknowledged, and current levels. Never asks the ERP,
+//! never knows a wire. The rules are pure and in one place; state is the fold of [`event::Event`]s, live and at replay by the
+//! same code.
+
+pub mod config;
+pub mod event;
+
+pub use self::config::{SourceConfig, StockConfig};
+pub use self::event::{Event, Original, Row, Verdict};
