@@ -63,7 +63,7 @@ fn page(lines: usize) -> Vec<Ask> {
         contract: None,
         currency: "EUR".parse().unwrap(),
         price_date: jiff::civil::date(2026, 11, 22),
-        facts: KnownFacts { facts: Arc::default(), observed: Reading::default() },
+        facts: KnownFacts::given(Arc::default(), Reading::default()),
     });
     let skus: Vec<Sku> = (1..=lines).map(|number| Sku::new(&format!("SKU-{number:06}")).unwrap()).collect();
     let price = |sku: &Sku| Ask::Price(header.clone(), AskedLine { sku: sku.clone(), unit: None, quantity: None });

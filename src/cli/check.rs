@@ -133,7 +133,7 @@ async fn probe_erp(steps: &mut Steps, connector: &RestConnector, question: Quest
         contract: None,
         currency,
         price_date: today,
-        facts: KnownFacts { facts: Arc::new(facts), observed: steps.clock.read() },
+        facts: KnownFacts::given(Arc::new(facts), steps.clock.read()),
     });
     let capabilities = connector.capabilities();
     let mut asked = line.clone();

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use jiff::civil::Date;
 
 use super::ErpError;
-use crate::clock::Reading;
+use crate::clock::{Reading, Stamp};
 use crate::domain::{
     CompanyId, ContractId, Currency, CustomerFacts, CustomerId, PriceListId, PricedLine, Quantity, ShipToId, Sku,
     Stock, Unit,
@@ -43,11 +43,32 @@ pub struct Header {
     pub facts: KnownFacts,
 }
 
+impl Header {
+    /// How old a price is at least that is asked with this header in a call that leaves at `start`. Where prices are asked
+    /// with the customer's facts they are no newer than those; a list's facts are its name.
+    pub fn no_newer_than(&self, capabilities: &Capabilities, start: Reading, stamp: Stamp) -> (Reading, Stamp) {
+        if capabilities.priced_by_facts && self.for_list.is_none() {
+            (start.older(self.facts.observed), stamp.min(self.facts.stamp))
+        } else {
+            (start, stamp)
+        }
+    }
+}
+
 /// A customer's facts with the moment they were read. Two of them are equal when the facts are.
 #[derive(Clone, Debug)]
 pub struct KnownFacts {
     pub facts: Arc<CustomerFacts>,
     pub observed: Reading,
+    /// What was invalidated before they were asked for: a price asked with them is no newer.
+    pub stamp: Stamp,
+}
+
+impl KnownFacts {
+    /// Facts that are not asked for, and so never older than what is asked with them: configured, or a list's own name.
+    pub fn given(facts: Arc<CustomerFacts>, now: Reading) -> Self {
+        Self { facts, observed: now, stamp: Stamp(u64::MAX) }
+    }
 }
 
 impl PartialEq for KnownFacts {

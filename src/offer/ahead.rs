@@ -182,12 +182,17 @@ impl Ahead {
         let header = |customer: Option<CustomerId>, contract: Option<&str>| {
             let known = match (&customer, &capabilities.public) {
                 (Some(_), _) if capabilities.resolves_customers => None,
-                (_, Some(public)) => Some(KnownFacts { facts: public.clone(), observed: now }),
+                (_, Some(public)) => Some(KnownFacts::given(public.clone(), now)),
                 (_, None) => None,
             };
             let facts = match known {
                 Some(facts) => facts,
-                None => self.knowledge.parties.get(customer.as_ref())?.known_facts(),
+                None => {
+                    let known = self.knowledge.parties.get(customer.as_ref())?;
+                    // What was declared wrong asks no price.
+                    let needed = self.knowledge.epochs.needed_for_facts(customer.as_ref().map(CustomerId::as_str));
+                    (known.stamp >= needed.fresh()).then(|| known.known_facts())?
+                }
             };
             Some(Header {
                 customer,
@@ -213,7 +218,7 @@ impl Ahead {
                         let facts: Arc<CustomerFacts> = Arc::new(facts_of_list(&list, scope.currency));
                         Some(Header {
                             for_list: Some(list),
-                            facts: KnownFacts { facts, observed: now },
+                            facts: KnownFacts::given(facts, now),
                             ..header_of_nobody(scope, company, date)
                         })
                     }
@@ -234,7 +239,7 @@ fn header_of_nobody(scope: &BookScope<'_>, company: Option<CompanyId>, price_dat
         contract: None,
         currency: scope.currency,
         price_date,
-        facts: KnownFacts { facts: Arc::default(), observed: Default::default() },
+        facts: KnownFacts::given(Arc::default(), Default::default()),
     }
 }
 

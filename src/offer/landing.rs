@@ -147,8 +147,11 @@ impl OfferLanding {
         let knowledge = &*self.knowledge;
         // A price asked with the customer's facts is no newer than they are. A list's facts are its name: the reader's own
         // count when it is read.
-        let by_facts = knowledge.capabilities.priced_by_facts && header.for_list.is_none();
-        let observed = if by_facts { start.older(header.facts.observed) } else { start };
+        let (observed, stamp) = if mutant!(FactsHaveNoStamp) {
+            (header.no_newer_than(&knowledge.capabilities, start, stamp).0, stamp)
+        } else {
+            header.no_newer_than(&knowledge.capabilities, start, stamp)
+        };
         let matched = matching::match_prices(lines, header.currency, rows, knowledge.capabilities.absent_line);
         self.foreign.increment(matched.foreign_rows as u64);
         let list = header.for_list.as_ref();

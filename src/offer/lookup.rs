@@ -8,9 +8,9 @@ use super::freshness::{Limits, WhyGone};
 use super::landing::{Knowledge, Outcome};
 use super::query::OfferQuery;
 use super::reader::{Reader, price_ask};
-use crate::cache::epochs::Needed;
-use crate::cache::{Negative, PriceRow, StockRow};
-use crate::clock::Reading;
+use crate::cache::epochs::{Needed, PartyWords};
+use crate::cache::{Epochs, Negative, PriceRow, StockRow};
+use crate::clock::{Reading, Stamp};
 use crate::erp::connector::Header;
 use crate::erp::dispatch::{Ask, Demand, Need, Want};
 use crate::mutants::mutant;
@@ -56,6 +56,20 @@ const VALIDITY_ENDED: &str = "validity_ended";
 impl<R: Clone> Fact<R> {
     pub fn is_waiting(&self) -> bool {
         matches!(self, Fact::Waiting { .. })
+    }
+
+    fn withdraw(&mut self, needed: Needed, stamp: impl Fn(&R) -> Stamp) {
+        let is_gone = |row: &R| stamp(row) < needed.gone_below;
+        match self {
+            Fact::Held { row, source, .. } if *source != Source::Erp && is_gone(row) => {
+                *self = Fact::Failed("invalidated");
+            }
+            Fact::Waiting { fallback, gone } if fallback.as_ref().is_some_and(|left| is_gone(&left.row)) => {
+                *fallback = None;
+                *gone = Some(WhyGone::Invalidated);
+            }
+            _ => {}
+        }
     }
 
     /// Nothing (more) will come: `reason` says why.
@@ -217,7 +231,17 @@ impl Lookup {
         self.end(now);
     }
 
-    fn end(&mut self, now: Reading) {
+    /// What was held when the page began, and has been declared wrong since, is not answered. What the ERP was asked for by
+    /// this page stays: it was asked before.
+    pub fn withdraw(&mut self, query: &OfferQuery, party: &PartyWords<'_>, epochs: &Epochs) {
+        for (line, asked) in self.lines.iter_mut().zip(&query.lines) {
+            line.price.withdraw(epochs.needed_for_price(party, &asked.sku), PriceRow::stamp);
+            line.stock.withdraw(epochs.needed_for_stock(&asked.sku), StockRow::stamp);
+        }
+    }
+
+    /// What was told to end before now is not answered.
+    pub fn end(&mut self, now: Reading) {
         self.lines.iter_mut().for_each(|line| line.price.end(now));
     }
 }

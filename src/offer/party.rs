@@ -20,7 +20,7 @@ pub struct KnownParty {
 
 impl KnownParty {
     pub fn known_facts(&self) -> KnownFacts {
-        KnownFacts { facts: self.facts.clone(), observed: self.observed }
+        KnownFacts { facts: self.facts.clone(), observed: self.observed, stamp: self.stamp }
     }
 }
 

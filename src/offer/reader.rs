@@ -23,7 +23,7 @@ use crate::cache::key::{BookScope, write_row_key};
 use crate::cache::negatives::No;
 use crate::cache::{Book, Negative, PriceRow, StockRow};
 use crate::clock::{Mono, Reading, Stamp, Timestamp};
-use crate::domain::{Currency, PriceListId, Purpose, Sku, ToldScope, Unit};
+use crate::domain::{Currency, CustomerFacts, PriceListId, Purpose, Sku, ToldScope, Unit};
 use crate::erp::connector::{AskedLine, Capabilities, Header, KnownFacts, SharesByList};
 use crate::erp::dispatch::{Ask, Need, StockAsk};
 use crate::mutants::mutant;
@@ -96,6 +96,16 @@ pub(super) enum Place {
 /// Days before today in whose books is looked: more than any sensible `stale_if_error`.
 const EARLIER_DAYS_MAX: usize = 7;
 
+/// Who the page's prices are for, in the words of an invalidation.
+pub fn names_of<'a>(query: &'a OfferQuery, facts: &'a CustomerFacts) -> PartyNames<'a> {
+    PartyNames {
+        customer: query.customer.as_ref().map(|id| id.as_str()),
+        price_list: facts.price_list.as_ref().map(|list| list.as_str()),
+        contract: query.contract.as_ref().map(|id| id.as_str()),
+        company: query.company.as_ref().map(|id| id.as_str()),
+    }
+}
+
 impl<'a, R: Reasons> Reader<'a, R> {
     pub fn new(page: Page<'a>, reasons: R) -> Self {
         let Page { query, party, knowledge, .. } = page;
@@ -104,12 +114,7 @@ impl<'a, R: Reasons> Reader<'a, R> {
         let asker = Asker::new(query.customer.as_ref(), company, ship_to, contract, &party.facts, capabilities);
         // Read after the request arrived: an invalidation that returned before that is in it.
         let newest = knowledge.epochs.stamp();
-        let names = PartyNames {
-            customer: query.customer.as_ref().map(|id| id.as_str()),
-            price_list: party.facts.price_list.as_ref().map(|list| list.as_str()),
-            contract: contract.map(|id| id.as_str()),
-            company: company.map(|id| id.as_str()),
-        };
+        let names = names_of(query, &party.facts);
         let mut own_key = Vec::with_capacity(128);
         asker.own_book(page.currency, page.price_date, capabilities.dated).write(&mut own_key);
         let own = knowledge.memory.book(&own_key);
@@ -561,7 +566,7 @@ impl<'a, R: Reasons> Reader<'a, R> {
                 contract: None,
                 currency: page.currency,
                 price_date: page.price_date,
-                facts: KnownFacts { facts, observed: page.query.arrival },
+                facts: KnownFacts::given(facts, page.query.arrival),
             })
         };
         self.for_list.get_or_insert_with(make).clone()

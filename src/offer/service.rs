@@ -26,12 +26,13 @@ use super::store::Store;
 use super::warm::{self, Counts};
 use crate::cache::epochs::{Needed, words_of_facts};
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
-use crate::clock::{Clock, Mono, Timestamp};
+use crate::clock::{Clock, Mono, Reading, Stamp, Timestamp};
 use crate::domain::{Currency, Purpose};
 use crate::erp::connector::Connector;
 use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Load, Maintenance, Need, Page, PageAsk, Refusal, Want};
 use crate::journal::pack::Unpacker;
 use crate::journal::{JournalError, write_whole};
+use crate::mutants::mutant;
 
 /// Customers whose facts are remembered at the same time.
 const CUSTOMERS_MAX: u64 = 200_000;
@@ -70,6 +71,8 @@ pub enum StreamItem {
 struct Party {
     known: Arc<KnownParty>,
     currency: Currency,
+    /// The ERP was waited for: it is later now than the request's arrival.
+    waited: bool,
 }
 
 enum Resolved {
@@ -84,6 +87,9 @@ struct PageUnderWay {
     party: PartyAnswer,
     limits: (Limits, Limits),
     today: Date,
+    /// As they were when memory was read.
+    known: Option<Arc<KnownParty>>,
+    announced: u64,
     progress: Progress,
 }
 
@@ -272,6 +278,7 @@ impl OfferService {
                 lookup.arrive(asked.take(), self.clock.read());
             }
             answered_at = self.clock.read();
+            self.withdraw(&page.query, page.known.as_deref(), page.announced, lookup, answered_at);
             lookup.give_up(PENDING, answered_at);
         }
         let lines = match &page.progress {
@@ -323,6 +330,7 @@ impl OfferService {
             let in_time = asked.wait_for_some(&self.clock, page.query.deadline).await;
             let now = self.clock.read();
             lookup.arrive(asked.take(), now);
+            self.withdraw(&page.query, page.known.as_deref(), page.announced, lookup, now);
             if asked.is_complete() {
                 let by_name = lookup.ask_by_name(&page.query, &self.knowledge);
                 if !by_name.is_empty() {
@@ -400,7 +408,11 @@ impl OfferService {
         let today = knowledge.calendar.day(query.arrival.wall);
         let price_date = query.price_date.unwrap_or(today);
         let party = self.resolve(&query, limits.0, until, reasons).await?;
-        let page = |party: PartyAnswer, progress| PageUnderWay { query: query.clone(), party, limits, today, progress };
+        let announced = self.invalidator.announced();
+        let page = |party: PartyAnswer, progress| {
+            let query = query.clone();
+            PageUnderWay { query, party, limits, today, known: None, announced, progress }
+        };
         let mut answer = PartyAnswer { currency: query.currency, price_date: Some(price_date), blocked: None };
         let party = match party {
             Resolved::Party(party) => party,
@@ -432,11 +444,34 @@ impl OfferService {
         };
         let reader = Reader::new(reader, reasons);
         let mut lookup = Lookup::new(&query, reader, limits, party.known.observed);
+        if party.waited {
+            // Memory was judged by the arrival; a told end may have passed since.
+            lookup.end(self.clock.read());
+        }
         let wants = lookup.take_wants();
         let asked =
             (!wants.is_empty()).then(|| self.dispatcher.ask(page_ask(&query, wants, streaming, until, reasons)));
         reasons.keep(|steps| explain::flights(steps, asked.as_ref().and_then(Page::watch), &self.maintenance, &query));
-        Ok(page(answer, Progress::Lines(lookup, asked)))
+        Ok(PageUnderWay { known: Some(party.known), ..page(answer, Progress::Lines(lookup, asked)) })
+    }
+
+    /// Nothing announced is crossed by who waits: what was held when the page began is looked at once more if an
+    /// announcement has taken effect since.
+    fn withdraw(
+        &self,
+        query: &OfferQuery,
+        known: Option<&KnownParty>,
+        announced: u64,
+        lookup: &mut Lookup,
+        now: Reading,
+    ) {
+        self.invalidator.come_due(now);
+        let Some(known) = known.filter(|_| self.invalidator.announced() != announced) else { return };
+        if mutant!(AnnouncedWhileWaiting) {
+            return;
+        }
+        let party = self.knowledge.epochs.party(reader::names_of(query, &known.facts));
+        lookup.withdraw(query, &party, &self.knowledge.epochs);
     }
 
     fn moment(&self, query: &OfferQuery) -> Moment<'_> {
@@ -469,9 +504,9 @@ impl OfferService {
         if (customer.is_none() || !capabilities.resolves_customers)
             && let Some(public) = &capabilities.public
         {
-            let known = KnownParty { facts: public.clone(), stamp: knowledge.epochs.stamp(), observed: query.arrival };
+            let known = KnownParty { facts: public.clone(), stamp: Stamp(u64::MAX), observed: query.arrival };
             reasons.keep(|steps| explain::facts(steps, customer, &prices, query.arrival, &Facts::Configured(&known)));
-            return Ok(with_currency(query, Arc::new(known)));
+            return Ok(with_currency(query, Arc::new(known), false));
         }
         let needed = knowledge.epochs.needed_for_facts(customer.map(|id| id.as_str()));
         // Where prices are asked with the facts, a price is no newer than they are.
@@ -512,7 +547,7 @@ impl OfferService {
                 steps.push(explain::stamp("party", known.stamp, needed, &knowledge.epochs.by_word(words)));
             });
             match decision {
-                Decision::Fresh => return Ok(with_currency(query, known)),
+                Decision::Fresh => return Ok(with_currency(query, known, false)),
                 Decision::FreshRide => {
                     need = Need::Rider;
                     served = Some(known);
@@ -537,7 +572,7 @@ impl OfferService {
         let page = self.dispatcher.ask(page_ask(query, vec![want], false, until, reasons));
         reasons.keep(|steps| explain::flights(steps, page.watch(), &self.maintenance, query));
         if let Some(known) = served {
-            return Ok(with_currency(query, known));
+            return Ok(with_currency(query, known, false));
         }
         page.wait(&self.clock, query.deadline).await;
         reasons.keep(|steps| explain::calls(steps, page.watch(), self.clock.read()));
@@ -546,7 +581,7 @@ impl OfferService {
         let reason = match page.take().pop() {
             Some((_, Outcome::Party(known))) => {
                 tell(&limits, Facts::Asked(&known));
-                return Ok(with_currency(query, known));
+                return Ok(with_currency(query, known, true));
             }
             Some((_, Outcome::No(_))) => return Err(OfferError::CustomerUnknown),
             // Nothing else stands in the way of what is known.
@@ -555,7 +590,7 @@ impl OfferService {
             _ => PENDING,
         };
         tell(&limits, Facts::Failed(reason, fallback.as_deref()));
-        Ok(fallback.map_or(Resolved::Unavailable(reason), |known| with_currency(query, known)))
+        Ok(fallback.map_or(Resolved::Unavailable(reason), |known| with_currency(query, known, true)))
     }
 
     fn remembered_unknown(&self, query: &OfferQuery, needed: Needed, limits: Limits) -> bool {
@@ -588,9 +623,9 @@ fn page_ask<R: Reasons>(
     }
 }
 
-fn with_currency(query: &OfferQuery, known: Arc<KnownParty>) -> Resolved {
+fn with_currency(query: &OfferQuery, known: Arc<KnownParty>, waited: bool) -> Resolved {
     match query.currency.or(known.facts.currency) {
-        Some(currency) => Resolved::Party(Party { known, currency }),
+        Some(currency) => Resolved::Party(Party { known, currency, waited }),
         // Neither the caller nor the ERP says one, and none is invented.
         None => Resolved::Unavailable("currency_not_told"),
     }

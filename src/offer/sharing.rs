@@ -182,7 +182,7 @@ mod tests {
             contract: None,
             currency: "EUR".parse().unwrap(),
             price_date: jiff::civil::date(2026, 11, 22),
-            facts: KnownFacts { facts: Arc::new(facts), observed: Reading::default() },
+            facts: KnownFacts::given(Arc::new(facts), Reading::default()),
         }
     }
 

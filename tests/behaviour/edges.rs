@@ -7,10 +7,10 @@ use comptoir::domain::{Purpose, Scope};
 use comptoir::erp::connectors::simulated::{CatalogueConfig, Faults, SimulatedOptions};
 use comptoir::erp::dispatch::{Budget, Maintenance};
 use comptoir::offer::freshness::{soft_time, spread};
-use comptoir::offer::{LineAnswer, LineStatus, Parts, Source};
+use comptoir::offer::{LineAnswer, LineStatus, OfferConfig, Parts, Source};
 use jiff::tz::TimeZone;
 
-use crate::rig::{Rig, net, price_freshness, rig, rig_of, rig_with, skus, stock_freshness};
+use crate::rig::{Rig, net, price_freshness, rig, rig_configured, rig_of, rig_with, skus, stock_freshness};
 
 const CUSTOMER: &str = "C-00042";
 
@@ -73,10 +73,9 @@ async fn checkout_and_callers_who_name_the_day_are_never_given_yesterdays_price(
 
 #[tokio::test(start_paused = true)]
 async fn even_with_patience_of_its_own_checkout_does_not_cross_the_day() {
-    use comptoir::offer::OfferConfig;
     let mut config = OfferConfig::default();
     config.patience_mut(Purpose::Checkout).price = config.patience(Purpose::List).price;
-    let rig = crate::rig::rig_configured(config);
+    let rig = rig_configured(config);
     at(&rig, "2026-11-22T22:59:50Z").await;
     price(&rig, Purpose::Checkout, "SKU-000001").await;
     down(&rig, true);
@@ -133,6 +132,20 @@ async fn who_waits_past_the_end_is_not_given_what_has_ended() {
     let lines = rig.ask(query).await.lines;
     assert_eq!((lines[0].status, lines[0].reason), (LineStatus::Unavailable, Some("validity_ended")));
     assert_eq!((lines[1].status, price_freshness(&lines[1]).unwrap().stale), (LineStatus::Ok, Some("pending")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_past_the_end_for_their_own_facts_is_not_given_what_has_ended() {
+    let mut config = OfferConfig::default();
+    config.patience_mut(Purpose::List).price.max_age = Duration::from_secs(24 * 3600);
+    config.customers.stale_while_revalidate = Duration::ZERO;
+    let rig = rig_configured(config);
+    at(&rig, "2026-12-31T22:00:00Z").await;
+    price(&rig, Purpose::List, "SKU-000005").await;
+    // The price is fresh, the facts are too old: the ERP is asked who the customer is, until after the end.
+    at(&rig, "2026-12-31T22:59:59.980Z").await;
+    let line = price(&rig, Purpose::List, "SKU-000005").await;
+    assert_eq!((line.status, line.reason), (LineStatus::Unavailable, Some("validity_ended")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use comptoir::clock::Timestamp;
 use comptoir::domain::{CustomerId, PriceListId, Purpose, Sku};
-use comptoir::erp::connectors::simulated::Faults;
+use comptoir::erp::connectors::simulated::{Faults, SimulatedOptions};
+use comptoir::erp::dispatch::Budget;
 use comptoir::offer::{Invalidated, Invalidation, InvalidationError, LineAnswer, LineStatus, Named, Source};
 
-use crate::rig::{Rig, net, price_freshness, rig, stock_freshness};
+use crate::rig::{Rig, net, price_freshness, rig, rig_with, stock_freshness};
 
 const C: &str = "C-00042";
 const S: &str = "SKU-000001";
@@ -266,4 +267,40 @@ async fn stock_goes_with_its_article_and_stays_when_a_customer_is_named() {
     assert_eq!(price_freshness(&line).unwrap().source, Source::Erp);
     invalidate(&rig, named(&[], &[S])).await.unwrap();
     assert_eq!(stock_freshness(&rig.one(C, S).await).unwrap().source, Source::Erp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_price_asked_with_facts_that_were_declared_wrong_meanwhile_is_not_remembered() {
+    let options = SimulatedOptions { priced_by_facts: true, ..SimulatedOptions::default() };
+    let rig = rig_with(options, Budget { concurrency: 1, ..Budget::default() });
+    rig.know(C).await;
+    rig.know("C-00043").await;
+    // The only permit is taken, so the next question waits with the facts as they are.
+    let busy = tokio::spawn(service_answer(rig.service.clone(), rig.query(Some("C-00043"), [S])));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let queued = tokio::spawn(service_answer(rig.service.clone(), rig.query(Some(C), [S])));
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    invalidate(&rig, named(&[C], &[])).await.unwrap();
+    assert_eq!(busy.await.unwrap().status, LineStatus::Ok);
+    assert_eq!(queued.await.unwrap().status, LineStatus::Ok, "asked before");
+    let late = rig.one(C, S).await;
+    assert_eq!(price_freshness(&late).unwrap().source, Source::Erp, "the facts behind the held one were wrong");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_past_an_announced_change_is_not_given_what_was_held_before() {
+    let rig = rig();
+    list(&rig, C, S).await;
+    let at = Timestamp(rig.clock.read().wall.0 + 20);
+    rig.service
+        .invalidate(Invalidation { named: named(&[], &[S]), at: Some(at), settle: None, request_id: "test".into() })
+        .await
+        .unwrap();
+    // The first line is held, the second takes 50 ms.
+    let mut query = rig.query(Some(C), [S, "SKU-000002"]);
+    query.purpose = Purpose::List;
+    let lines = rig.ask(query).await.lines;
+    assert_eq!((lines[0].status, lines[0].reason), (LineStatus::Unavailable, Some("invalidated")));
+    assert_eq!(lines[1].status, LineStatus::Ok);
+    assert_eq!(price_freshness(&list(&rig, C, S).await).unwrap().source, Source::Erp);
 }

@@ -79,7 +79,7 @@ impl Asks {
                 contract: None,
                 currency: currency(),
                 price_date: jiff::civil::date(2026, 11, 21),
-                facts: KnownFacts { facts: Arc::default(), observed: Reading::default() },
+                facts: KnownFacts::given(Arc::default(), Reading::default()),
             })
         };
         Self {

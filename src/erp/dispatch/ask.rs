@@ -50,6 +50,15 @@ pub enum Group {
 }
 
 impl Ask {
+    /// Whether it is asked with facts read later than those of an equal one.
+    pub fn knows_more_than(&self, other: &Ask) -> bool {
+        let facts = |ask: &Ask| match ask {
+            Ask::Price(header, _) => Some((header.facts.observed.mono, header.facts.stamp)),
+            Ask::Customer(_) | Ask::Stock(_) => None,
+        };
+        facts(self) > facts(other)
+    }
+
     pub fn group(&self, capabilities: &Capabilities) -> Group {
         match self {
             Ask::Customer(_) => Group::Customers,

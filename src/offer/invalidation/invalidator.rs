@@ -1,6 +1,7 @@
 //! Makes invalidations take effect: now, at an announced moment, and once more when a settling time is over.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics::Counter;
@@ -29,6 +30,7 @@ pub struct Invalidator {
     due: Arc<DueList>,
     store: Option<Arc<Store>>,
     clock: Clock,
+    announced: AtomicU64,
     metrics: Metrics,
 }
 
@@ -42,7 +44,7 @@ struct Metrics {
 impl Invalidator {
     /// Without a store, what waits is forgotten with the process.
     pub fn new(knowledge: Arc<Knowledge>, store: Option<Arc<Store>>, clock: Clock) -> Self {
-        Self { knowledge, due: Arc::default(), store, clock, metrics: Metrics::new() }
+        Self { knowledge, due: Arc::default(), store, clock, announced: AtomicU64::new(0), metrics: Metrics::new() }
     }
 
     /// In effect, or kept until its moment, when it returns.
@@ -121,6 +123,11 @@ impl Invalidator {
         }
     }
 
+    /// How many announced invalidations have taken effect. Whoever waited looks whether there was one meanwhile.
+    pub fn announced(&self) -> u64 {
+        self.announced.load(Ordering::Acquire)
+    }
+
     /// Does the same while nobody asks. Runs for ever.
     pub async fn keep_time(&self) {
         loop {
@@ -167,6 +174,7 @@ impl Invalidator {
                 }
                 Effect::Invalidate { settle } => {
                     self.mark(&due.named, due.reach);
+                    self.announced.fetch_add(1, Ordering::Release);
                     self.metrics.announced.increment(1);
                     tracing::info!(request_id, marked, "prices invalidated, as announced");
                     let moment = Moment::Mono(now.mono.plus(settle?));

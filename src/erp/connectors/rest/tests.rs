@@ -155,7 +155,7 @@ fn header(customer: Option<&str>, facts: CustomerFacts) -> Arc<Header> {
         contract: None,
         currency: "EUR".parse().unwrap(),
         price_date: "2026-11-22".parse().unwrap(),
-        facts: KnownFacts { facts: Arc::new(facts), observed: Reading::default() },
+        facts: KnownFacts::given(Arc::new(facts), Reading::default()),
     })
 }
 

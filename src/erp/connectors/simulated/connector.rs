@@ -26,13 +26,15 @@ pub struct SimulatedOptions {
     pub offers: bool,
     /// Whether customers on one list share its prices, and how that is known. Default: they do not.
     pub shares_by_list: Option<SharesByList>,
+    /// Prices are asked with the customer's facts, as where the question names a price list. Default false.
+    pub priced_by_facts: bool,
     /// Prices for the day that is asked. Default true; without, it prices for now.
     pub dated: bool,
 }
 
 impl Default for SimulatedOptions {
     fn default() -> Self {
-        Self { max_items: 100, breaks: true, offers: true, shares_by_list: None, dated: true }
+        Self { max_items: 100, breaks: true, offers: true, shares_by_list: None, priced_by_facts: false, dated: true }
     }
 }
 
@@ -57,7 +59,7 @@ impl SimulatedConnector {
             contract_matters: false,
             dated: options.dated,
             currencies: CURRENCIES.iter().filter_map(|code| code.parse().ok()).collect(),
-            priced_by_facts: false,
+            priced_by_facts: options.priced_by_facts,
             shares_by_list: options.shares_by_list,
             tells_price_lists: true,
             resolves_customers: true,

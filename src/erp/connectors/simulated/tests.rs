@@ -46,7 +46,7 @@ fn header(customer: Option<CustomerId>) -> Arc<Header> {
         contract: None,
         currency: eur(),
         price_date: DAY,
-        facts: KnownFacts { facts, observed: Clock::system().read() },
+        facts: KnownFacts::given(facts, Clock::system().read()),
     })
 }
 

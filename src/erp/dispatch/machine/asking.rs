@@ -61,6 +61,10 @@ impl<W: Waiter> Machine<W> {
                 return (Asked::Refused(Refusal::TooLate), Some(key));
             }
             let price = price.filter(|price| self.is_price_of(*price, &ask));
+            let flight = self.flights.get_mut(key);
+            if ask.knows_more_than(&flight.ask) && !mutant!(FirstFactsStay) {
+                flight.ask = ask;
+            }
             self.join(key, terms, need, waiter, price);
             return (answer(Asked::JoinedQueue), Some(key));
         }

@@ -188,6 +188,12 @@ impl<W: Waiter> Machine<W> {
         let boarding = Boarding { id: CallId(self.next_call), start: now.mono, stamp };
         self.next_call += 1;
         let operation = operation_of(&self.flights.get(keys[0]).ask);
+        let asked_with = self.newest_header(&keys, group);
+        // What is asked with a customer's facts brings nothing newer than those: who demands more does not join.
+        let (since, since_stamp) = match &asked_with {
+            Some(header) => header.no_newer_than(&self.capabilities, now, stamp),
+            None => (now, stamp),
+        };
         let mut asked_by = None;
         let mut asks = Vec::with_capacity(keys.len() * if self.capabilities.offers && operation == 1 { 2 } else { 1 });
         for &key in &keys {
@@ -199,11 +205,11 @@ impl<W: Waiter> Machine<W> {
                 self.waiting -= 1;
             }
             asked_by.get_or_insert_with(|| wait.asked_by.clone());
-            flight.air.push(Air { call: boarding.id, start: boarding.start, stamp, was: wait });
+            flight.air.push(Air { call: boarding.id, start: since.mono, stamp: since_stamp, was: wait });
             asks.push(flight.ask.clone());
         }
         let lines = keys.len();
-        let call = self.call(group, &asks);
+        let call = self.call(asked_with, group, &asks);
         if let Call::Offers(header, lines) = &call {
             self.take_stock_along(&boarding, header, lines, &mut keys, &mut asks);
         }
@@ -268,7 +274,18 @@ impl<W: Waiter> Machine<W> {
         }
     }
 
-    fn call(&self, group: &Group, asks: &[Ask]) -> Call {
+    /// Of the equal headers of these keys the one with the newest facts; `None` where none is asked with.
+    fn newest_header(&self, keys: &[u32], group: &Group) -> Option<Arc<Header>> {
+        let Group::Prices { header, .. } = group else { return None };
+        let headers = keys.iter().filter_map(|key| match &self.flights.get(*key).ask {
+            Ask::Price(header, _) => Some(header),
+            Ask::Customer(_) | Ask::Stock(_) => None,
+        });
+        let newest = headers.max_by_key(|header| (header.facts.observed.mono, header.facts.stamp));
+        Some(newest.unwrap_or(header).clone())
+    }
+
+    fn call(&self, prices_with: Option<Arc<Header>>, group: &Group, asks: &[Ask]) -> Call {
         match group {
             Group::Customers => Call::Customers(
                 asks.iter()
@@ -279,6 +296,7 @@ impl<W: Waiter> Machine<W> {
                     .collect(),
             ),
             Group::Prices { header, .. } => {
+                let header = prices_with.unwrap_or_else(|| header.clone());
                 let lines = asks
                     .iter()
                     .filter_map(|ask| match ask {
@@ -286,11 +304,7 @@ impl<W: Waiter> Machine<W> {
                         _ => None,
                     })
                     .collect();
-                if self.capabilities.offers {
-                    Call::Offers(header.clone(), lines)
-                } else {
-                    Call::Prices(header.clone(), lines)
-                }
+                if self.capabilities.offers { Call::Offers(header, lines) } else { Call::Prices(header, lines) }
             }
             Group::Stock => {
                 let stock: Vec<&StockAsk> = asks

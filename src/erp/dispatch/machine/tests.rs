@@ -1,3 +1,4 @@
+mod facts;
 mod failures;
 mod lanes;
 mod overload;
@@ -48,7 +49,7 @@ fn header(customer: &str) -> Arc<Header> {
         contract: None,
         currency: "EUR".parse().unwrap(),
         price_date: jiff::civil::date(2026, 11, 22),
-        facts: KnownFacts { facts: Arc::default(), observed: Reading::default() },
+        facts: KnownFacts::given(Arc::default(), Reading::default()),
     })
 }
 
