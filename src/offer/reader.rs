@@ -4,28 +4,33 @@
 //! the day has changed and the caller named none, in the books of the days before. Where the first look finds it fresh there
 //! is no second.
 
+mod days;
+mod headers;
+mod stock;
+
 use std::sync::Arc;
 
 use jiff::civil::Date;
 
+pub(super) use self::headers::price_ask;
 use super::answer::Source;
 use super::config::NoAges;
 use super::explain::{self, Reasons, Step};
-use super::freshness::{Decision, Held, Limits, Moment, WhyGone, spread};
+use super::freshness::{Decision, Held, Limits, Moment, spread};
 use super::invalidation::Invalidator;
 use super::landing::{Knowledge, no_key};
 use super::lookup::{DAY_CHANGED, Fact, Fallback, Kind, Line, Lookup, PENDING};
 use super::party::KnownParty;
 use super::query::{LineQuery, OfferQuery};
-use super::sharing::{Asker, facts_of_list};
-use crate::cache::epochs::{Needed, PartyNames, PartyWords, Word, words_of_stock};
-use crate::cache::key::{BookScope, write_row_key};
+use super::sharing::Asker;
+use crate::cache::epochs::{Needed, PartyNames, PartyWords, Word};
+use crate::cache::key::write_row_key;
 use crate::cache::negatives::No;
-use crate::cache::{Book, Negative, PriceRow, StockRow};
+use crate::cache::{Book, Negative, PriceRow};
 use crate::clock::{Mono, Reading, Stamp, Timestamp};
-use crate::domain::{Currency, CustomerFacts, PriceListId, Purpose, Sku, ToldScope, Unit};
-use crate::erp::connector::{AskedLine, Capabilities, Header, KnownFacts, SharesByList};
-use crate::erp::dispatch::{Ask, Need, StockAsk};
+use crate::domain::{Currency, CustomerFacts, PriceListId, Sku, ToldScope};
+use crate::erp::connector::{Header, SharesByList};
+use crate::erp::dispatch::Need;
 use crate::mutants::mutant;
 
 /// What a page is read with.
@@ -349,136 +354,6 @@ impl<'a, R: Reasons> Reader<'a, R> {
         fact.unwrap_or(Fact::Waiting { fallback, gone })
     }
 
-    /// The price of a day that is over, for a caller who asked for today's without naming the day.
-    fn earlier_price(&mut self, line: &LineQuery, limits: &Limits) -> Option<Found> {
-        let Page { query, knowledge, moment, .. } = self.page;
-        if !knowledge.capabilities.dated
-            || query.price_date.is_some()
-            || (query.purpose == Purpose::Checkout && !mutant!(CheckoutCrossesDay))
-        {
-            return None;
-        }
-        let earlier = match self.earlier.take() {
-            Some(earlier) => earlier,
-            None => self.earlier_days(limits),
-        };
-        let found = earlier.iter().find_map(|day| {
-            let own = day.own.as_ref().and_then(|book| self.probe(book, line));
-            let (row, observed) = match own {
-                Some(row) => (row.clone(), row.observed()),
-                None => {
-                    let row = day.shared.as_ref().and_then(|book| self.probe(book, line))?;
-                    let observed = self.with_facts(row.observed());
-                    (row, observed)
-                }
-            };
-            let held = Held { observed, stamp: row.stamp(), ends: row.shape().ends };
-            let needed = self.needed_for(&row, line);
-            let decision = limits.decide_day_over(&held, day.end, needed, &moment);
-            self.reasons.keep(|steps| {
-                let (place, arrival) = (Place::EarlierDay, moment.arrival);
-                let told = explain::Row { row: &row, observed, place, decision, limits, arrival, soft_time: None };
-                steps.push(explain::row(&told));
-                steps.push(self.stamp("price", row.stamp(), needed, self.words.of_price(&line.sku)));
-            });
-            Some(Found { row, observed, decision, place: Place::EarlierDay, day_end: Some(day.end) })
-        });
-        self.earlier = Some(earlier);
-        // A row that may not be served says nothing about why today's is missing, unless it was invalidated.
-        found.filter(|found| !matches!(found.decision, Decision::Fetch(WhyGone::TooOld | WhyGone::ValidityEnded)))
-    }
-
-    /// Days whose prices may still be served, as far as there are books of them.
-    fn earlier_days(&self, limits: &Limits) -> Vec<Earlier> {
-        let Page { knowledge, moment, currency, .. } = self.page;
-        let now = moment.arrival.wall;
-        let mut days = Vec::new();
-        let mut date = self.page.price_date;
-        for _ in 0..EARLIER_DAYS_MAX {
-            let Some((day, end)) = date.yesterday().ok().and_then(|day| Some((day, knowledge.calendar.end_of(day)?)))
-            else {
-                break;
-            };
-            date = day;
-            if end.until(now).saturating_sub(moment.maintenance.paused_between(end, now)) > limits.longest_stale() {
-                break;
-            }
-            let book = |scope: BookScope<'_>| knowledge.memory.book_of(&scope.key());
-            let own = book(self.asker.own_book(currency, day, true));
-            let shared =
-                self.shared.as_ref().and_then(|shared| book(self.asker.list_book(shared.list, currency, day, true)));
-            if own.is_some() || shared.is_some() {
-                days.push(Earlier { end, own, shared });
-            }
-        }
-        days
-    }
-
-    fn stock(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Fact<StockRow> {
-        let capabilities = &self.page.knowledge.capabilities;
-        if !capabilities.stock && !capabilities.offers {
-            return Fact::Failed("stock_not_told");
-        }
-        let arrival = self.page.query.arrival;
-        let limits = lookup.stocks;
-        let epochs = &self.page.knowledge.epochs;
-        let mut fallback = None;
-        let mut gone = None;
-        let mut need = Need::Awaited;
-        let mut fact = None;
-        if let Some(row) = self.page.knowledge.memory.stock.get(line.sku.as_bytes()) {
-            let needed =
-                if row.stamp() >= self.newest { Needed::default() } else { epochs.needed_for_stock(&line.sku) };
-            let observed = row.observed();
-            let source = if row.is_saved() { Source::Shared } else { Source::Memory };
-            let held = Held { observed, stamp: row.stamp(), ends: None };
-            let key = || spread(b"", line.sku.as_bytes());
-            let decision = limits.decide(&held, needed, &self.page.moment, key);
-            self.reasons.keep(|steps| {
-                steps.push(explain::stock_row(Some((&row, decision)), &limits, limits.soft_time(key()), arrival));
-                steps.push(self.stamp("stock", row.stamp(), needed, words_of_stock(&line.sku)));
-            });
-            let stale = match decision {
-                Decision::Fresh => return Fact::Held { row, observed, source, stale: None },
-                Decision::FreshRide => Some((Need::Rider, None)),
-                Decision::FreshRefresh => Some((Need::Refresh, None)),
-                Decision::ServeAndRefresh => Some((Need::Refresh, Some(PENDING))),
-                Decision::FetchOrServe => {
-                    fallback = Some(Fallback { row: row.clone(), observed, source, day_over: false });
-                    None
-                }
-                Decision::Fetch(why) => {
-                    gone = Some(why);
-                    None
-                }
-            };
-            if let Some((told, stale)) = stale {
-                need = told;
-                fact = Some(Fact::Held { row, observed, source, stale });
-            }
-        } else {
-            self.reasons.keep(|steps| steps.push(explain::stock_row(None, &limits, None, arrival)));
-        }
-        let needed = epochs.needed_for_stock(&line.sku);
-        if fact.is_none() {
-            no_key::stock(&mut self.no_key, &line.sku);
-            if let Some(no) = self.remembered_no("stock", needed, limits, true) {
-                return Fact::No(no, Source::Memory);
-            }
-        }
-        let demand = limits.demand(arrival.mono, needed);
-        if !self.page.knowledge.capabilities.stock {
-            // This ERP tells stock only together with prices.
-            let ask = price_ask(line, self.header_by_name(), &self.page.knowledge.capabilities);
-            let without_waiting = if need == Need::Rider { Need::Rider } else { Need::Refresh };
-            lookup.want(ask, demand, without_waiting, (index, Kind::Price), false);
-        }
-        let ask = Ask::Stock(StockAsk { sku: known_sku(line), header: self.header_by_name() });
-        let with_price = lookup.asks_price_of(index);
-        lookup.want(ask, demand, need, (index, Kind::Stock), with_price);
-        fact.unwrap_or(Fact::Waiting { fallback, gone })
-    }
-
     /// `would_answer` is for explanations: whether it is answered with if it is believed.
     fn remembered_no(
         &self,
@@ -533,44 +408,6 @@ impl<'a, R: Reasons> Reader<'a, R> {
         };
         explain::edges(query, &edges)
     }
-
-    /// The header of questions that name the party.
-    pub(super) fn header_by_name(&mut self) -> Arc<Header> {
-        let (asker, page) = (&self.asker, &self.page);
-        let make = || {
-            Arc::new(Header {
-                customer: asker.customer.cloned(),
-                for_list: None,
-                company: asker.company.cloned(),
-                ship_to: asker.ship_to.cloned(),
-                contract: asker.contract.cloned(),
-                currency: page.currency,
-                price_date: page.price_date,
-                facts: page.party.known_facts(),
-            })
-        };
-        self.by_name.get_or_insert_with(make).clone()
-    }
-
-    /// The header of questions for everybody on the party's list, the same whoever of them asks.
-    fn header_for_list(&mut self) -> Arc<Header> {
-        let (asker, page) = (&self.asker, &self.page);
-        let Some(shared) = &self.shared else { return self.header_by_name() };
-        let make = || {
-            let facts = Arc::new(facts_of_list(shared.list, page.currency));
-            Arc::new(Header {
-                customer: None,
-                for_list: Some(shared.list.clone()),
-                company: asker.company.cloned(),
-                ship_to: None,
-                contract: None,
-                currency: page.currency,
-                price_date: page.price_date,
-                facts: KnownFacts::given(facts, page.query.arrival),
-            })
-        };
-        self.for_list.get_or_insert_with(make).clone()
-    }
 }
 
 impl Found {
@@ -604,17 +441,6 @@ fn held(row: PriceRow, observed: Reading, stale: Option<&'static str>) -> Fact<P
 
 fn source_of(row: &PriceRow) -> Source {
     if row.is_saved() { Source::Shared } else { Source::Memory }
-}
-
-/// The question for one line's price, with whatever header.
-pub(super) fn price_ask(line: &LineQuery, header: Arc<Header>, capabilities: &Capabilities) -> Ask {
-    let unit = line.unit.as_deref().filter(|_| capabilities.unit_matters);
-    let asked = AskedLine {
-        sku: known_sku(line),
-        unit: unit.map(|unit| Unit::new(unit).expect("checked with the line")),
-        quantity: (!capabilities.breaks).then_some(line.amount.0),
-    };
-    Ask::Price(header, asked)
 }
 
 fn known_sku(line: &LineQuery) -> Sku {
