@@ -75,7 +75,7 @@ impl From<InvalidationError> for Refusal {
             InvalidationError::TooManyWaiting { waiting } => {
                 Refusal::new(Fault::TooManyWaiting, error.to_string()).limited(waiting)
             }
-            InvalidationError::NotDurable => Refusal::new(Fault::NotDurable, error.to_string()),
+            InvalidationError::NotDurable { .. } => Refusal::new(Fault::NotDurable, error.to_string()),
         }
     }
 }

@@ -19,6 +19,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::body::Body;
@@ -129,6 +130,8 @@ pub async fn serve<O: Offers>(api: Arc<Api<O>>, listener: TcpListener, shutdown:
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(api.config.connections_max));
     let mut connections = JoinSet::new();
+    // Connections that have not said anything yet are in nobody's way.
+    let closing = CancellationToken::new();
     loop {
         let accepted = async {
             let permit = permits.clone().acquire_owned().await.expect("the semaphore is never closed");
@@ -148,15 +151,17 @@ pub async fn serve<O: Offers>(api: Arc<Api<O>>, listener: TcpListener, shutdown:
             }
         };
         let (api, protocols, watcher) = (api.clone(), protocols.clone(), graceful.watcher());
+        let closing = closing.clone();
         connections.spawn(async move {
             let _permit = permit;
-            if let Err(error) = protocols.serve(api, stream, watcher).await {
+            if let Err(error) = protocols.serve(api, stream, watcher, closing).await {
                 tracing::debug!(%error, "a connection ended badly");
             }
         });
         while connections.try_join_next().is_some() {}
     }
     drop(listener);
+    closing.cancel();
     api.standard.stop().await;
     if tokio::time::timeout(api.config.grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(connections = connections.len(), "stopped with calls still in flight");
@@ -198,12 +203,17 @@ impl Protocols {
     }
 
     /// Serves one connection to its end.
-    async fn serve<O: Offers>(&self, api: Arc<Api<O>>, stream: TcpStream, watcher: Watcher) -> hyper::Result<()> {
+    async fn serve<O: Offers>(
+        &self,
+        api: Arc<Api<O>>,
+        stream: TcpStream,
+        watcher: Watcher,
+        closing: CancellationToken,
+    ) -> hyper::Result<()> {
         // Without it an answer of two segments waits for an acknowledgement. Failing is harmless.
         let _ = stream.set_nodelay(true);
-        let Ok(is_http2) = tokio::time::timeout(api.config.idle_timeout, begins_http2(&stream)).await else {
-            return Ok(());
-        };
+        let begins = tokio::time::timeout(api.config.idle_timeout, begins_http2(&stream));
+        let Some(Ok(is_http2)) = closing.run_until_cancelled_owned(begins).await else { return Ok(()) };
         let io = TokioIo::new(stream);
         if is_http2 {
             let service = service_fn(move |request| {

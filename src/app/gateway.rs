@@ -16,7 +16,7 @@ use super::telemetry;
 use crate::api::{self, Admin, Api};
 use crate::clock::Clock;
 use crate::erp::connectors::rest::RestConnector;
-use crate::offer::{OfferService, Store};
+use crate::offer::{OfferConfig, OfferService, Store};
 
 pub struct Gateway {
     /// Where both wires are answered.
@@ -46,6 +46,7 @@ impl Gateway {
         let service = match &data {
             None => {
                 tracing::warn!("there is no server.data: announced changes and hot prices do not survive a restart");
+                let offer = OfferConfig { announce_in_memory: false, ..offer };
                 OfferService::new(connector, offer, cache, budget, config.calendar, clock)
             }
             Some(data) => {
@@ -94,8 +95,13 @@ impl Gateway {
             tokio::time::timeout(patience, self.tasks.wait()).await.context("some requests did not finish in time");
         let Some(data) = self.data else { return finished };
         // Whatever became of the requests: the next process starts with what this one knows.
-        save(self.service).await.context("hot figures could not be saved")?;
+        save(self.service.clone()).await.context("hot figures could not be saved")?;
         finished?;
+        // Calls the ERP still works on would not be known to the next process.
+        if !self.service.leave_the_erp().await {
+            tracing::warn!("the ERP still works on our calls: the next start is careful");
+            return Ok(());
+        }
         data.close()
     }
 }

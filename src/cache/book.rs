@@ -126,6 +126,12 @@ impl<R: Row> Book<R> {
         self.shards.iter().flat_map(keys).collect()
     }
 
+    /// How many those are.
+    pub fn used_count(&self) -> usize {
+        let used = |slot: &&Slot<R>| slot.used.load(Ordering::Relaxed);
+        self.shards.iter().map(|shard| shard.read().table.iter().filter(used).count()).sum()
+    }
+
     /// Shows every row, and whether it was read since the clock hand last passed. No lock is held for more than a few rows;
     /// rows that move meanwhile may be missed or shown twice.
     pub fn visit(&self, mut show: impl FnMut(&R, bool)) {

@@ -163,6 +163,16 @@ impl Epochs {
         }
     }
 
+    /// Where a table with this key puts words, as a number: marks of a program that hashes otherwise say nothing here.
+    pub fn layout_of(key: u64) -> u64 {
+        let hasher = FixedState::with_seed(key);
+        let words =
+            [Word::All, Word::Company(Some("F")), Word::Company(None), Word::Customer("C"), Word::PriceList("L")];
+        let pairs = [Word::Contract("B"), Word::Sku("S"), Word::CustomerSku("C", "S"), Word::PriceListSku("L", "S")];
+        let last = [Word::ContractSku("B", "S")];
+        words.iter().chain(&pairs).chain(&last).fold(0, |sum: u64, word| sum.rotate_left(7) ^ hasher.hash_one(word))
+    }
+
     pub fn key(&self) -> u64 {
         self.key
     }
@@ -188,12 +198,6 @@ impl Epochs {
                 }
             }
         }
-    }
-
-    /// Invalidates as another process did, with its stamp.
-    pub fn replay<'a>(&self, words: impl IntoIterator<Item = Word<'a>>, stamp: Stamp) {
-        self.counter.fetch_max(stamp.0, Ordering::SeqCst);
-        self.invalidated.mark(words, stamp);
     }
 
     /// To be taken before the first byte of an ERP call leaves. A figure with the stamp of now needs no look at the cells:

@@ -41,19 +41,18 @@ pub fn begin_before_end(rows: usize, rows_a_call: usize, call: Duration, ahead: 
     (call.saturating_mul(calls) / 4 * 5).saturating_add(LOOK_EVERY).min(ahead)
 }
 
-/// The rows of a book to be asked next: read today, not asked ahead yet, not there for tomorrow. They count as asked now.
+/// The rows of a book to be asked next, of those that were read today: not asked ahead yet, not there for tomorrow. They
+/// count as asked now.
 fn choose(
     key: &[u8],
-    today: &Book<PriceRow>,
+    used: &mut impl Iterator<Item = Box<[u8]>>,
     tomorrow: Option<&Book<PriceRow>>,
     rows_a_call: usize,
     asked: &mut HashSet<u64>,
 ) -> Vec<AskedLine> {
     let mut lines = Vec::new();
-    for row in today.used_keys() {
-        if lines.len() >= rows_a_call || asked.len() >= ROWS_MAX {
-            break;
-        }
+    while lines.len() < rows_a_call && asked.len() < ROWS_MAX {
+        let Some(row) = used.next() else { break };
         if tomorrow.is_some_and(|book| book.contains(&row)) || !asked.insert(spread(key, &row)) {
             continue;
         }
@@ -112,7 +111,7 @@ impl Ahead {
                 continue;
             }
             let books = self.books(today);
-            let rows = books.iter().map(|(_, book)| book.used_keys().len()).sum();
+            let rows = books.iter().map(|(_, book)| book.used_count()).sum();
             let rows_a_call = self.knowledge.capabilities.prices_batch.max_items;
             if left <= begin_before_end(rows, rows_a_call, self.call, self.ahead) {
                 self.round(books, tomorrow).await;
@@ -134,6 +133,8 @@ impl Ahead {
             let Some(scope) = BookScope::read(key.as_bytes()) else { continue };
             let Some(header) = self.header(&scope, tomorrow, &someone).map(Arc::new) else { continue };
             let next_key = BookScope { price_date: Some(tomorrow), ..scope }.key();
+            // What is read from here on is asked when the day has come.
+            let mut used = book.used_keys().into_iter();
             loop {
                 while self.dispatcher.load().waiting > 0 {
                     tokio::time::sleep(PAUSE).await;
@@ -142,7 +143,7 @@ impl Ahead {
                     return;
                 }
                 let next = self.knowledge.memory.book_of(&next_key);
-                let lines = choose(key.as_bytes(), &book, next.as_deref(), rows_a_call, &mut self.asked);
+                let lines = choose(key.as_bytes(), &mut used, next.as_deref(), rows_a_call, &mut self.asked);
                 if lines.is_empty() {
                     break;
                 }
@@ -282,7 +283,8 @@ mod tests {
         }
         let mut asked = HashSet::new();
         let mut next = |rows| {
-            let lines = choose(b"book", &today, Some(&tomorrow), rows, &mut asked);
+            let mut used = today.used_keys().into_iter();
+            let lines = choose(b"book", &mut used, Some(&tomorrow), rows, &mut asked);
             lines.into_iter().map(|line| line.sku.to_string()).collect::<Vec<_>>()
         };
         let mut all = [next(1), next(1)].concat();

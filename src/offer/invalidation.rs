@@ -69,9 +69,9 @@ pub enum InvalidationError {
     /// What takes effect later is kept, within bounds.
     #[error("{waiting} invalidations wait to take effect; more are taken when some have")]
     TooManyWaiting { waiting: usize },
-    /// In effect, but a restart might forget it: to be repeated.
-    #[error("it could not be written down")]
-    NotDurable,
+    /// A restart might forget it. What was to take effect at once did: to be repeated.
+    #[error("{why}")]
+    NotDurable { why: &'static str },
 }
 
 impl InvalidationError {
@@ -81,11 +81,11 @@ impl InvalidationError {
             InvalidationError::Contradictory => "contradictory",
             InvalidationError::NotResolvable { .. } => "not_resolvable",
             InvalidationError::TooManyWaiting { .. } => "over_limit",
-            InvalidationError::NotDurable => "not_durable",
+            InvalidationError::NotDurable { .. } => "not_durable",
         }
     }
 
     pub fn is_retryable(&self) -> bool {
-        matches!(self, InvalidationError::TooManyWaiting { .. } | InvalidationError::NotDurable)
+        matches!(self, InvalidationError::TooManyWaiting { .. } | InvalidationError::NotDurable { .. })
     }
 }

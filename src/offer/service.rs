@@ -166,7 +166,7 @@ impl OfferService {
                 Err(why) => tracing::error!(?why, "what was saved is read in part only"),
             }
         }
-        let invalidator = Invalidator::new(knowledge.clone(), store.clone(), clock);
+        let invalidator = Invalidator::new(knowledge.clone(), store.clone(), clock, config.announce_in_memory);
         if let Some(store) = &store {
             invalidator.replay(store.take_found(), head.map(|head| head.journal_from), now);
         }
@@ -227,6 +227,24 @@ impl OfferService {
     /// What takes effect later.
     pub fn invalidator(&self) -> &Invalidator {
         &self.invalidator
+    }
+
+    /// The hard limit of one ERP call.
+    pub fn call_limit(&self) -> Duration {
+        self.dispatcher.call_limit()
+    }
+
+    /// No more calls leave. Waits for those in the air, no longer than one may take; whether all of them ended.
+    pub async fn leave_the_erp(&self) -> bool {
+        self.dispatcher.close();
+        let until = self.clock.mono().plus(self.call_limit());
+        while self.dispatcher.load().in_flight > 0 {
+            if self.clock.mono() >= until {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        true
     }
 
     /// What was answered since the start.

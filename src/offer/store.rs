@@ -47,8 +47,17 @@ impl Store {
         std::mem::take(&mut self.found.lock())
     }
 
-    /// Durable when it returns, and then `and_then` has run before anybody else writes.
-    pub(super) fn append<T>(&self, entries: &[Entry], and_then: impl FnOnce() -> T) -> Result<T, JournalError> {
+    /// Durable when it returns, and then `and_then` has run before anybody else writes. Nothing is written if there is no
+    /// `room`.
+    pub(super) fn append_if<E>(
+        &self,
+        room: Result<(), E>,
+        entries: &[Entry],
+        and_then: impl FnOnce() -> Result<(), E>,
+    ) -> Result<Result<(), E>, JournalError> {
+        if room.is_err() {
+            return Ok(room);
+        }
         let bytes: Vec<Vec<u8>> = entries.iter().map(Entry::to_bytes).collect();
         let records: Vec<&[u8]> = bytes.iter().map(Vec::as_slice).collect();
         let mut journal = self.journal.lock();

@@ -3,7 +3,7 @@
 //! The file holds customers' facts, stock and prices, those read lately first, within a bound of bytes; the marks of
 //! invalidations that could concern them; and where in the journal the later ones begin. So what was invalidated before,
 //! during or after the saving is as gone after a restart as it was before. A file of another ERP, another way to ask it,
-//! another layout, from the future, or damaged is not read: the gateway then starts cold, and says so.
+//! another layout, or hash, from the future, or damaged is not read: the gateway then starts cold, and says so.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,13 +11,13 @@ use std::time::Duration;
 use super::landing::Knowledge;
 use super::party::KnownParty;
 use crate::cache::saved::{self, ShapeNumbers};
-use crate::cache::{BookKey, PriceRow, StockRow};
+use crate::cache::{BookKey, Epochs, PriceRow, StockRow};
 use crate::clock::{Mono, Reading, Stamp, Timestamp};
 use crate::domain::{CustomerFacts, CustomerId, PriceListId};
 use crate::journal::pack::{Packer, Unpacker};
 use crate::mutants::mutant;
 
-const MAGIC: &[u8; 8] = b"cptwarm1";
+const MAGIC: &[u8; 8] = b"cptwarm2";
 
 const END: u8 = 0;
 const PARTY: u8 = 1;
@@ -100,6 +100,7 @@ pub fn save(
     head.text(env!("CARGO_PKG_VERSION"));
     head.text(fingerprint);
     head.number(knowledge.epochs.key());
+    head.number(Epochs::layout_of(knowledge.epochs.key()));
     head.signed(now.wall.0);
     head.number(journal_from);
     head.number(knowledge.epochs.stamp().0);
@@ -123,7 +124,11 @@ pub fn open(from: &mut Unpacker<'_>, fingerprint: &str, now: Timestamp) -> Resul
         if !same {
             return None;
         }
-        Some(Head { epochs_key: from.number()?, saved_at: Timestamp(from.signed()?), journal_from: from.number()? })
+        let epochs_key = from.number()?;
+        if from.number()? != Epochs::layout_of(epochs_key) {
+            return None;
+        }
+        Some(Head { epochs_key, saved_at: Timestamp(from.signed()?), journal_from: from.number()? })
     })();
     let head = head.ok_or(Unread::Foreign)?;
     if head.saved_at > now { Err(Unread::FromTheFuture) } else { Ok(head) }

@@ -72,3 +72,35 @@ async fn hits_cost_the_erp_nothing() {
     }
     assert_eq!(rig.erp.stats().calls, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_stops_waits_for_its_calls_and_makes_no_more() {
+    let rig = rig_with(SimulatedOptions::default(), Budget { concurrency: 1, ..Budget::default() });
+    rig.know("C-00042").await;
+    // Callers leave at once: one call is in the air for them, another question waits.
+    for customer in ["C-00042", "C-00043"] {
+        let mut query = rig.query(Some(customer), ["SKU-000001"]);
+        query.deadline = query.arrival.mono;
+        rig.ask(query).await;
+    }
+    let before = rig.clock.mono();
+    assert!(rig.service.leave_the_erp().await);
+    let waited = rig.clock.mono().since(before);
+    assert!((40..=80).contains(&waited.as_millis()), "one call takes 50 ms: {waited:?}");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(rig.erp.stats().calls, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_stops_waits_no_longer_than_a_call_may_take() {
+    let rig = rig();
+    rig.know("C-00042").await;
+    rig.faults(Faults { hang: true, ..Faults::default() });
+    let mut query = rig.query(Some("C-00042"), ["SKU-000001"]);
+    query.deadline = query.arrival.mono;
+    rig.ask(query).await;
+    let before = rig.clock.mono();
+    rig.service.leave_the_erp().await;
+    let (waited, limit) = (rig.clock.mono().since(before), rig.service.call_limit());
+    assert!(waited > limit / 2 && waited <= limit + Duration::from_millis(50), "{waited:?} of {limit:?}");
+}

@@ -199,3 +199,23 @@ async fn a_hundred_thousand_prices_are_back_in_a_moment() {
         assert_eq!(price_freshness(&line).unwrap().source, Source::Shared);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_declared_wrong_to_a_process_that_knew_nothing_of_what_was_saved_stays_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = first(folder.path());
+    // Many invalidations: the saved figures have stamps that the next process would take long to reach.
+    for _ in 0..20 {
+        invalidate(&before, named(&["C-00043"], &[]), None, None).await;
+    }
+    before.one(C, S).await;
+    before.service.save().unwrap();
+    drop(before);
+    // Another way to ask the ERP: the file is not read, and counting begins anew. It dies before it saves anything.
+    let other = rig_keeping(Store::open(folder.path(), "asked in another way".into()).unwrap(), crate::rig::START);
+    invalidate(&other, named(&[C], &[]), None, None).await;
+    // Back to the first way.
+    let after = restarted(&other, folder.path(), Duration::from_secs(1));
+    drop(other);
+    assert_eq!(list(&after, C, S).await.reason, Some("invalidated"));
+}

@@ -61,3 +61,28 @@ async fn a_second_gateway_on_one_data_folder_does_not_start() {
     let page = gateway.send(Method::GET, "/v1/offers?sku=BOLT-8", "", "").await;
     assert_eq!(page.status, 200, "the first goes on");
 }
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_holds_up_no_stop() {
+    let erp = Erp::start();
+    let mut gateway = Gateway::simulated(&erp.url());
+    let _silent = std::net::TcpStream::connect(&gateway.address).unwrap();
+    // One that was used and is kept is no reason to wait either.
+    assert_eq!(gateway.send(Method::GET, "/v1/offers?sku=BOLT-8", "", "").await.status, 200);
+    gateway.process.interrupt();
+    assert!(gateway.process.ended(std::time::Duration::from_secs(8)).success());
+}
+
+#[tokio::test]
+async fn a_change_announced_to_a_gateway_that_keeps_nothing_is_refused() {
+    let erp = Erp::start();
+    let gateway = Gateway::simulated(&erp.url());
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let announced = json!({ "skus": ["BOLT-8"], "at": tomorrow.to_string() });
+    let refused = gateway.invalidate(announced.clone()).await;
+    assert_eq!((refused.status, text(&refused.json, "/reason")), (503, "not_durable"), "{}", refused.json);
+    assert!(text(&refused.json, "/detail").contains("server.data"), "{}", refused.json);
+    assert_eq!(gateway.invalidate(json!({ "skus": ["BOLT-8"] })).await.status, 200);
+    let keeping = Gateway::serve("simulated.toml", &erp.url(), "server.data = \"data\"\n");
+    assert_eq!(keeping.invalidate(announced).await.status, 200);
+}

@@ -164,7 +164,7 @@ impl Offers for SampleOffers {
     async fn invalidate(&self, invalidation: Invalidation) -> Result<Invalidated, InvalidationError> {
         let Invalidation { named, settle, .. } = invalidation;
         match named.customers.first().map(|id| id.as_str()) {
-            Some("UNWRITTEN") => Err(InvalidationError::NotDurable),
+            Some("UNWRITTEN") => Err(InvalidationError::NotDurable { why: "it could not be written down" }),
             Some("MANY") => Err(InvalidationError::TooManyWaiting { waiting: 7 }),
             _ if !named.contracts.is_empty() => Err(InvalidationError::NotResolvable { field: "contracts", why: "no" }),
             _ if named == Named::default() => Err(InvalidationError::NothingNamed),

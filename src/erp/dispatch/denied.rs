@@ -1,8 +1,8 @@
 //! Lines the ERP trips over: not asked again for a while, so that they cost no further calls.
 //!
 //! What is denied is the key that failed twice, the second time alone: one customer's line, and nobody else's. (A single
-//! failure may be the ERP's passing trouble.) Its SKU becomes a
-//! suspect for longer: whoever else asks for it has it asked in a call of its own, so that it can spoil no batch.
+//! failure may be the ERP's passing trouble.) Its SKU, or the customer where facts are asked,
+//! becomes a suspect for longer: whoever else asks for it has it asked in a call of its own, so that it can spoil no batch.
 
 use std::collections::VecDeque;
 use std::hash::Hash;
@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 use super::ask::Ask;
 use crate::clock::Mono;
-use crate::domain::Sku;
+use crate::domain::{CustomerId, Sku};
 
 /// How long a key is not asked again.
 pub const DENIED_FOR: Duration = Duration::from_secs(60);
@@ -26,6 +26,7 @@ pub const DENIED_MAX: usize = 1_000;
 pub struct Denied {
     keys: Listed<Ask>,
     suspects: Listed<Sku>,
+    customers: Listed<Option<CustomerId>>,
 }
 
 /// Things listed until a moment, the oldest first to go.
@@ -62,10 +63,12 @@ impl<K: Clone + Eq + Hash> Listed<K> {
 }
 
 impl Denied {
-    /// Its SKU is asked alone from now on.
+    /// Its SKU, or the customer, is asked alone from now on.
     pub fn suspect(&mut self, ask: &Ask, now: Mono) {
-        if let Some(sku) = sku(ask) {
-            self.suspects.add(sku.clone(), now.plus(SUSPECT_FOR), now);
+        let until = now.plus(SUSPECT_FOR);
+        match suspect_of(ask) {
+            Suspect::Sku(sku) => self.suspects.add(sku.clone(), until, now),
+            Suspect::Customer(customer) => self.customers.add(customer.clone(), until, now),
         }
     }
 
@@ -80,7 +83,10 @@ impl Denied {
 
     /// Whether it is to be asked in a call of its own.
     pub fn is_suspect(&self, ask: &Ask, now: Mono) -> bool {
-        !self.suspects.until.is_empty() && sku(ask).is_some_and(|sku| self.suspects.has(sku, now))
+        match suspect_of(ask) {
+            Suspect::Sku(sku) => self.suspects.has(sku, now),
+            Suspect::Customer(customer) => self.customers.has(customer, now),
+        }
     }
 
     /// Keys listed, those whose time is over and that were not looked at since included.
@@ -89,18 +95,23 @@ impl Denied {
     }
 }
 
-fn sku(ask: &Ask) -> Option<&Sku> {
+/// What of a line that failed may be to blame for it.
+enum Suspect<'a> {
+    Sku(&'a Sku),
+    Customer(&'a Option<CustomerId>),
+}
+
+fn suspect_of(ask: &Ask) -> Suspect<'_> {
     match ask {
-        Ask::Customer(_) => None,
-        Ask::Price(_, line) => Some(&line.sku),
-        Ask::Stock(stock) => Some(&stock.sku),
+        Ask::Customer(customer) => Suspect::Customer(customer),
+        Ask::Price(_, line) => Suspect::Sku(&line.sku),
+        Ask::Stock(stock) => Suspect::Sku(&stock.sku),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::CustomerId;
 
     fn customer(number: usize) -> Ask {
         Ask::Customer(Some(CustomerId::new(&format!("C{number}")).unwrap()))

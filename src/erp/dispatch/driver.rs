@@ -175,6 +175,11 @@ impl<L: Landing> Dispatcher<L> {
         page
     }
 
+    /// From here on no call leaves. What is in the air lands as ever.
+    pub fn close(&self) {
+        self.core.lock().machine.close();
+    }
+
     /// The hard limit of one call.
     pub fn call_limit(&self) -> Duration {
         self.timeout

@@ -26,6 +26,8 @@ pub struct Flight<W> {
 pub struct Air<W> {
     pub call: CallId,
     pub start: Mono,
+    /// How old what it brings may be: when it left, or when the facts were read it was asked with.
+    pub as_of: Mono,
     pub stamp: Stamp,
     /// How it waited, and who for it: it may have to wait again.
     pub was: Wait<W>,
@@ -112,6 +114,17 @@ impl<W> Flights<W> {
 
     pub fn get_mut(&mut self, number: u32) -> &mut Flight<W> {
         self.slots[number as usize].as_mut().expect("a flight keeps its number while it is known by it")
+    }
+
+    /// Those somebody waits for that stand in no queue.
+    pub fn waiting_elsewhere(&self) -> Vec<u32> {
+        let awaited = |flight: &Flight<W>| {
+            flight.wait.as_ref().is_some_and(|wait| {
+                wait.class == Class::Foreground && matches!(wait.standing, Standing::Parked | Standing::Again)
+            })
+        };
+        let numbers = 0..self.slots.len() as u32;
+        numbers.filter(|number| self.known(*number).is_some_and(awaited)).collect()
     }
 
     /// Forgets a flight that nobody waits for and no call brings.

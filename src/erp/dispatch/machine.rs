@@ -189,6 +189,8 @@ pub struct Machine<W> {
     hopeless: [bool; OPERATIONS],
     /// Whether those who waited when maintenance began have been told.
     told_closed: bool,
+    /// Nothing leaves any more.
+    closed: bool,
     tally: Tally,
 }
 
@@ -212,6 +214,7 @@ impl<W: Waiter> Machine<W> {
             lone_failures: [0; OPERATIONS],
             hopeless: [false; OPERATIONS],
             told_closed: false,
+            closed: false,
             tally: Tally::default(),
         }
     }
@@ -221,9 +224,14 @@ impl<W: Waiter> Machine<W> {
         std::mem::take(&mut self.refused)
     }
 
+    /// From here on no call leaves.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
     /// When a call may leave that may not now, if only time is missing for it.
     pub fn next_wake(&mut self, now: Reading) -> Option<Mono> {
-        if self.waiting == 0 {
+        if self.waiting == 0 || self.closed {
             return None;
         }
         let usage = self.usage.next_change(self.limit.current(), now);

@@ -8,6 +8,7 @@
 //! Somebody waits for what is in the foreground, nobody for what is in the background. All foreground goes before all
 //! background, whatever the lanes: a lane says how urgent a caller is, and the background has none.
 
+use std::collections::BTreeSet;
 use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
@@ -92,6 +93,8 @@ const NO_TURN: u32 = u32::MAX;
 #[derive(Debug)]
 pub struct Queue {
     rings: [List; RINGS],
+    /// The turns of each ring by how many keys they have: who makes room is found without looking at all of them.
+    by_length: [BTreeSet<(usize, u32)>; RINGS],
     ring_links: Links,
     turns: Vec<Turn>,
     free_turns: Vec<u32>,
@@ -120,6 +123,7 @@ impl Default for Queue {
     fn default() -> Self {
         Self {
             rings: [List::default(); RINGS],
+            by_length: std::array::from_fn(|_| BTreeSet::new()),
             ring_links: Links::default(),
             turns: Vec::new(),
             free_turns: Vec::new(),
@@ -145,7 +149,11 @@ impl Queue {
     /// Puts a key behind its account's others.
     pub fn insert(&mut self, key: u32, spot: Spot, account: &Account, group: Group) {
         let turn = self.turn(spot.ring(), account);
-        self.turns[turn as usize].keys.push_back(&mut self.turn_links, key);
+        let held = &mut self.turns[turn as usize];
+        let before = held.keys.len();
+        held.keys.push_back(&mut self.turn_links, key);
+        self.by_length[held.ring].remove(&(before, turn));
+        self.by_length[held.ring].insert((before + 1, turn));
         self.lines[spot.class as usize][spot.lane as usize] += 1;
         self.join_group(key, group, spot.list(), turn);
     }
@@ -178,9 +186,12 @@ impl Queue {
         self.occupied[class][lane] -= usize::from(emptied);
         self.lines[class][lane] -= 1;
         let held = &mut self.turns[turn as usize];
+        let (ring, before) = (held.ring, held.keys.len());
         held.keys.remove(&mut self.turn_links, key);
-        if held.keys.is_empty() {
-            let ring = held.ring;
+        self.by_length[ring].remove(&(before, turn));
+        if before > 1 {
+            self.by_length[ring].insert((before - 1, turn));
+        } else {
             self.rings[ring].remove(&mut self.ring_links, turn);
             let account = std::mem::replace(&mut self.turns[turn as usize].account, Account::Gateway);
             self.turn_of.remove(&(ring, account));
@@ -322,15 +333,13 @@ impl Queue {
     /// Somebody less urgent than who comes now at this lane and class, to make room for them: the background from the lowest
     /// lane up, then the lowest lane below; at their own lane, an account that has more waiting than theirs.
     pub fn victim(&self, lane: Lane, class: Class, account: &Account) -> Option<u32> {
-        let spots = [Class::Background, Class::Foreground]
-            .into_iter()
-            .flat_map(|class| Lane::ALL.into_iter().rev().map(move |lane| (lane, class)));
-        let spots: Vec<(Lane, Class)> = if mutant!(ShedHighestFirst) {
-            spots.collect::<Vec<_>>().into_iter().rev().collect()
-        } else {
-            spots.collect()
+        const SPOTS: usize = CLASSES * Lane::COUNT;
+        let lowest_first = |at: usize| {
+            let at = if mutant!(ShedHighestFirst) { SPOTS - 1 - at } else { at };
+            let class = if at < Lane::COUNT { Class::Background } else { Class::Foreground };
+            (Lane::ALL[Lane::COUNT - 1 - at % Lane::COUNT], class)
         };
-        for (low, low_class) in spots {
+        for (low, low_class) in (0..SPOTS).map(lowest_first) {
             if self.lines(low, low_class) == 0 {
                 continue;
             }
@@ -356,18 +365,8 @@ impl Queue {
 
     /// The account with most waiting in a lane and class.
     fn longest(&self, lane: Lane, class: Class) -> Option<u32> {
-        let mut longest: Option<u32> = None;
-        for operation in 0..OPERATIONS {
-            let mut next = self.rings[Spot { lane, class, operation }.ring()].first();
-            while let Some(turn) = next {
-                let len = |turn: u32| self.turns[turn as usize].keys.len();
-                if longest.is_none_or(|held| len(turn) > len(held)) {
-                    longest = Some(turn);
-                }
-                next = self.ring_links.after(turn);
-            }
-        }
-        longest
+        let of = |operation| self.by_length[Spot { lane, class, operation }.ring()].last().copied();
+        (0..OPERATIONS).filter_map(of).max().map(|(_, turn)| turn)
     }
 
     /// Every key of an operation that waits in the foreground, in the order of lanes and turns.

@@ -85,6 +85,25 @@ impl Moment {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Enough,
+    /// Said again, because the first answer did not arrive.
+    ThereAlready,
+}
+
+fn room_for(waiting: &[Due], due: &Due) -> Result<Room, usize> {
+    let same = |held: &Due| (held.moment, &held.effect, &held.named) == (due.moment, &due.effect, &due.named);
+    if waiting.iter().any(same) {
+        return Ok(Room::ThereAlready);
+    }
+    let ids: usize = waiting.iter().map(|held| held.named.ids()).sum();
+    if waiting.len() >= WAITING_MAX || ids + due.named.ids() > IDS_MAX {
+        return Err(waiting.len());
+    }
+    Ok(Room::Enough)
+}
+
 impl DueList {
     /// Whether something is due. For the hot path.
     pub fn is_due(&self, now: Reading) -> bool {
@@ -92,17 +111,16 @@ impl DueList {
             || now.wall.0 >= self.soonest_wall.load(Ordering::Acquire)
     }
 
+    /// Whether it could be added; else how many wait.
+    pub fn has_room(&self, due: &Due) -> Result<(), usize> {
+        room_for(&self.waiting.lock(), due).map(|_| ())
+    }
+
     /// Fails, with how many wait, when there is no room.
     pub fn add(&self, due: Due) -> Result<(), usize> {
         let mut waiting = self.waiting.lock();
-        let same = |held: &Due| (held.moment, &held.effect, &held.named) == (due.moment, &due.effect, &due.named);
-        if waiting.iter().any(same) {
-            // Said again, because the first answer did not arrive.
+        if room_for(&waiting, &due)? == Room::ThereAlready {
             return Ok(());
-        }
-        let ids: usize = waiting.iter().map(|held| held.named.ids()).sum();
-        if waiting.len() >= WAITING_MAX || ids + due.named.ids() > IDS_MAX {
-            return Err(waiting.len());
         }
         waiting.push(due);
         self.set_soonest(&waiting);

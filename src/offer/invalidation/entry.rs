@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use super::Named;
 use super::due::Effect;
-use crate::clock::{Stamp, Timestamp};
+use crate::clock::Timestamp;
 use crate::domain::{CompanyId, ContractId, CustomerId, PriceListId, Sku};
 use crate::journal::pack::{Packer, Unpacker};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// Took effect with this stamp.
-    Done { stamp: Stamp, named: Arc<Named> },
+    /// Took effect.
+    Done { named: Arc<Named> },
     /// Takes effect at this moment of the wall clock; ends of settling too, for no other clock outlives a process.
     Waits { at: Timestamp, effect: Effect, named: Arc<Named>, request_id: Arc<str> },
 }
 
-const DONE: u8 = 1;
+const DONE: u8 = 3;
 const WAITS: u8 = 2;
 const INVALIDATE: u8 = 1;
 const EXPIRE: u8 = 2;
@@ -26,9 +26,8 @@ impl Entry {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut to = Packer::default();
         match self {
-            Entry::Done { stamp, named } => {
+            Entry::Done { named } => {
                 to.byte(DONE);
-                to.number(stamp.0);
                 pack_named(&mut to, named);
             }
             Entry::Waits { at, effect, named, request_id } => {
@@ -53,7 +52,7 @@ impl Entry {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut from = Unpacker(bytes);
         let entry = match from.byte()? {
-            DONE => Entry::Done { stamp: Stamp(from.number()?), named: Arc::new(unpack_named(&mut from)?) },
+            DONE => Entry::Done { named: Arc::new(unpack_named(&mut from)?) },
             WAITS => {
                 let at = Timestamp(from.signed()?);
                 let effect = match from.byte()? {
@@ -108,8 +107,8 @@ mod tests {
         });
         let waits = |effect| Entry::Waits { at: Timestamp(7), effect, named: named.clone(), request_id: "id".into() };
         for entry in [
-            Entry::Done { stamp: Stamp(9), named: named.clone() },
-            Entry::Done { stamp: Stamp(1), named: Arc::new(Named { all: true, ..Named::default() }) },
+            Entry::Done { named: named.clone() },
+            Entry::Done { named: Arc::new(Named { all: true, ..Named::default() }) },
             waits(Effect::Expire),
             waits(Effect::Invalidate { settle: None }),
             waits(Effect::Invalidate { settle: Some(Duration::from_millis(1500)) }),

@@ -10,7 +10,7 @@ use super::due::{Due, DueList, Effect, Moment};
 use super::entry::Entry;
 use super::{Invalidated, Invalidation, InvalidationError, Named, Reach};
 use crate::cache::epochs::Word;
-use crate::clock::{Clock, Reading, Stamp, Timestamp};
+use crate::clock::{Clock, Reading, Timestamp};
 use crate::journal::Record;
 use crate::mutants::mutant;
 use crate::offer::landing::Knowledge;
@@ -25,12 +25,16 @@ pub struct ToCome {
     pub expires_in: Option<Duration>,
 }
 
+const NOT_WRITTEN: InvalidationError = InvalidationError::NotDurable { why: "it could not be written down" };
+
 pub struct Invalidator {
     knowledge: Arc<Knowledge>,
     due: Arc<DueList>,
     store: Option<Arc<Store>>,
     clock: Clock,
     announced: AtomicU64,
+    /// Announced changes are taken without a store.
+    announce_in_memory: bool,
     metrics: Metrics,
 }
 
@@ -42,9 +46,10 @@ struct Metrics {
 }
 
 impl Invalidator {
-    /// Without a store, what waits is forgotten with the process.
-    pub fn new(knowledge: Arc<Knowledge>, store: Option<Arc<Store>>, clock: Clock) -> Self {
-        Self { knowledge, due: Arc::default(), store, clock, announced: AtomicU64::new(0), metrics: Metrics::new() }
+    /// Without a store, what waits is forgotten with the process; taken only if `announce_in_memory`.
+    pub fn new(knowledge: Arc<Knowledge>, store: Option<Arc<Store>>, clock: Clock, announce_in_memory: bool) -> Self {
+        let (announced, metrics) = (AtomicU64::new(0), Metrics::new());
+        Self { knowledge, due: Arc::default(), store, clock, announced, announce_in_memory, metrics }
     }
 
     /// In effect, or kept until its moment, when it returns.
@@ -56,6 +61,11 @@ impl Invalidator {
         let now = self.clock.read();
         let due = |moment, effect| Due { moment, effect, named: named.clone(), reach, request_id: request_id.clone() };
         if let Some(at) = at.filter(|at| *at > now.wall) {
+            if self.store.is_none() && !self.announce_in_memory {
+                return Err(InvalidationError::NotDurable {
+                    why: "announced changes need a data folder (server.data)",
+                });
+            }
             let effect = Effect::Invalidate { settle };
             let waits = due(Moment::Wall(at), effect);
             self.keep(vec![entry_of(&waits, now)], Some(waits)).await?;
@@ -63,13 +73,13 @@ impl Invalidator {
             let settled_at = settle.map(|settle| at.plus(settle));
             return Ok(Invalidated { effective_at: at, settled_at, marked, widened });
         }
-        let stamp = self.mark(&named, reach);
+        self.mark(&named, reach);
         self.metrics.now.increment(1);
         tracing::info!(request_id = &*request_id, marked, widened, ?settle, "prices invalidated");
         // Counted from when the marks were made: what is asked from then on is what settles.
         let done = self.clock.read();
         let settles = settle.map(|settle| due(Moment::Mono(done.mono.plus(settle)), Effect::Expire));
-        let mut entries = vec![Entry::Done { stamp, named: named.clone() }];
+        let mut entries = vec![Entry::Done { named: named.clone() }];
         entries.extend(settles.iter().map(|settles| entry_of(settles, done)));
         self.keep(entries, settles).await?;
         let settled_at = settle.map(|settle| done.wall.plus(settle));
@@ -81,10 +91,12 @@ impl Invalidator {
         for Record { segment, bytes } in records {
             match Entry::from_bytes(&bytes) {
                 // Where nothing was saved there is nothing it could concern.
-                Some(Entry::Done { stamp, named }) => {
+                // With a stamp of now: another process may have counted its own from nothing, and then the saved figures'
+                // would be the newer.
+                Some(Entry::Done { named }) => {
                     if saved_from.is_some_and(|from| segment >= from) && !mutant!(ReplaySkipped) {
                         let reach = self.reach(&named);
-                        self.knowledge.epochs.replay(reach.words(&named), stamp);
+                        self.knowledge.epochs.invalidate(reach.words(&named));
                     }
                 }
                 Some(Entry::Waits { at, effect, named, request_id }) => {
@@ -184,9 +196,9 @@ impl Invalidator {
         });
     }
 
-    fn mark(&self, named: &Named, reach: Reach) -> Stamp {
+    fn mark(&self, named: &Named, reach: Reach) {
         self.metrics.marked.increment(reach.count(named) as u64);
-        self.knowledge.epochs.invalidate(reach.words(named))
+        self.knowledge.epochs.invalidate(reach.words(named));
     }
 
     /// What this ERP was told under another configuration may reach more than it did.
@@ -197,16 +209,20 @@ impl Invalidator {
     /// Writes it down, where there is a store, and keeps what waits.
     async fn keep(&self, entries: Vec<Entry>, waits: Option<Due>) -> Result<(), InvalidationError> {
         let due = self.due.clone();
-        let keep = move || waits.map_or(Ok(()), |waits| due.add(waits));
         let kept = match self.store.clone() {
-            None => keep(),
+            None => waits.map_or(Ok(()), |waits| due.add(waits)),
             Some(store) => {
+                // What there is no room for is not written down either: after a restart it would be there.
+                let write = move || {
+                    let room = waits.as_ref().map_or(Ok(()), |waits| due.has_room(waits));
+                    store.append_if(room, &entries, || waits.map_or(Ok(()), |waits| due.add(waits)))
+                };
                 // A sync takes its time, and goes on if the caller leaves.
-                let written = tokio::task::spawn_blocking(move || store.append(&entries, keep)).await;
-                let written = written.map_err(|_| InvalidationError::NotDurable)?;
+                let written = tokio::task::spawn_blocking(write).await;
+                let written = written.map_err(|_| NOT_WRITTEN)?;
                 written.map_err(|error| {
                     tracing::error!(%error, "an invalidation could not be written down");
-                    InvalidationError::NotDurable
+                    NOT_WRITTEN
                 })?
             }
         };

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::{AIR_MAX, Asked, Machine, PRICES, RIDERS_MAX, Terms, Waiter, operation_of};
 use crate::clock::Mono;
 use crate::erp::breaker::State;
-use crate::erp::dispatch::Refusal;
 use crate::erp::dispatch::ask::Ask;
 use crate::erp::dispatch::driver::{Need, Want};
 use crate::erp::dispatch::flights::{Air, Standing, Wait};
 use crate::erp::dispatch::queue::{Class, Spot};
+use crate::erp::dispatch::{Account, Lane, Refusal};
 use crate::mutants::mutant;
 
 impl<W: Waiter> Machine<W> {
@@ -32,11 +32,19 @@ impl<W: Waiter> Machine<W> {
         let (hash, found) = self.flights.find(&ask);
         if let Some(key) = found {
             let good = |air: &&mut Air<W>| {
-                let late_enough = air.start >= demand.not_before || mutant!(JoinOlderAir);
+                let late_enough = air.as_of >= demand.not_before || mutant!(JoinOlderAir);
                 late_enough && (air.stamp >= demand.min_stamp || mutant!(JoinBeforeInvalidation))
             };
             if let Some(air) = self.flights.get_mut(key).air.iter_mut().rev().find(good) {
-                air.was.waiters.extend(waiter);
+                if let Some(waiter) = waiter {
+                    air.was.waiters.push(waiter);
+                    // Should it fail, it is asked once more as whoever needs it most would ask.
+                    let rank = (Class::Foreground, terms.lane);
+                    if now < terms.deadline && rank < (air.was.class, air.was.lane) && !mutant!(NoInheritance) {
+                        (air.was.class, air.was.lane) = rank;
+                        air.was.account = terms.account.clone();
+                    }
+                }
                 return (Asked::JoinedAir, Some(key));
             }
         }
@@ -158,17 +166,21 @@ impl<W: Waiter> Machine<W> {
 
     /// Moves a waiting key into the lane of whoever needs it more urgently, and into their account. Never back.
     fn lift(&mut self, key: u32, terms: &Terms<'_>, class: Class, rides: bool) {
+        self.raise(key, (class, terms.lane), terms.account, rides);
+    }
+
+    pub(super) fn raise(&mut self, key: u32, (class, lane): (Class, Lane), account: &Account, rides: bool) {
         let flight = self.flights.get_mut(key);
         let Some(wait) = &mut flight.wait else { return };
         let standing = wait.standing;
-        let higher = (class, terms.lane) < (wait.class, wait.lane) && !mutant!(NoInheritance);
+        let higher = (class, lane) < (wait.class, wait.lane) && !mutant!(NoInheritance);
         if !higher && standing != Standing::Rider {
             return;
         }
         if matches!(standing, Standing::Queued | Standing::Rider) {
             self.queue.remove(key);
         }
-        (wait.class, wait.lane, wait.account) = (class, terms.lane, terms.account.clone());
+        (wait.class, wait.lane, wait.account) = (class, lane, account.clone());
         match standing {
             Standing::Queued => self.enqueue(key),
             Standing::Rider => {

@@ -38,13 +38,19 @@ impl<W: Waiter> Machine<W> {
             self.forget_oldest_rider();
         }
         let mut departures = Vec::new();
-        if self.waiting == 0 {
+        if self.waiting == 0 || self.closed {
             return departures;
         }
         if self.usage.is_closed(now.wall) {
             if !self.told_closed {
                 self.told_closed = true;
                 (0..OPERATIONS).for_each(|operation| self.answer_all(operation, Refusal::Maintenance));
+                for key in self.flights.waiting_elsewhere() {
+                    self.tell(key, Refusal::Maintenance);
+                    if let Some(wait) = &mut self.flights.get_mut(key).wait {
+                        wait.class = Class::Background;
+                    }
+                }
             }
             return departures;
         }
@@ -190,7 +196,7 @@ impl<W: Waiter> Machine<W> {
         let operation = operation_of(&self.flights.get(keys[0]).ask);
         let asked_with = self.newest_header(&keys, group);
         // What is asked with a customer's facts brings nothing newer than those: who demands more does not join.
-        let (since, since_stamp) = match &asked_with {
+        let (as_of, as_of_stamp) = match &asked_with {
             Some(header) => header.no_newer_than(&self.capabilities, now, stamp),
             None => (now, stamp),
         };
@@ -205,7 +211,13 @@ impl<W: Waiter> Machine<W> {
                 self.waiting -= 1;
             }
             asked_by.get_or_insert_with(|| wait.asked_by.clone());
-            flight.air.push(Air { call: boarding.id, start: since.mono, stamp: since_stamp, was: wait });
+            flight.air.push(Air {
+                call: boarding.id,
+                start: now.mono,
+                as_of: as_of.mono,
+                stamp: as_of_stamp,
+                was: wait,
+            });
             asks.push(flight.ask.clone());
         }
         let lines = keys.len();
@@ -268,7 +280,7 @@ impl<W: Waiter> Machine<W> {
             };
             // More than two at a time is no harm here: these cost no call of their own.
             let Boarding { id: call, start, stamp } = *boarding;
-            self.flights.get_mut(key).air.push(Air { call, start, stamp, was });
+            self.flights.get_mut(key).air.push(Air { call, start, as_of: start, stamp, was });
             keys.push(key);
             asks.push(ask);
         }

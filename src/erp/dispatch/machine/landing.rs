@@ -28,7 +28,7 @@ impl<W: Waiter> Machine<W> {
         let sample = Sample { lines: call.lines, start: call.start, end: now, alone, refused };
         self.limit.observe(call.operation, sample);
         self.usage.give_back(call.low, now);
-        let fate = self.judge(&call, ended, now);
+        let fate = self.judge(id, &call, ended, now);
         let mut landed = Vec::with_capacity(call.keys.len());
         let mut again = Vec::new();
         for (index, &key) in call.keys.iter().enumerate() {
@@ -58,6 +58,8 @@ impl<W: Waiter> Machine<W> {
             // Whoever was content with an older call is content with the next.
             Some(wait) if goes_on => {
                 wait.waiters.append(&mut was.waiters);
+                let rides = wait.standing == Standing::Rides;
+                self.raise(key, (was.class, was.lane), &was.account, rides);
                 Vec::new()
             }
             Some(_) => was.waiters,
@@ -82,7 +84,7 @@ impl<W: Waiter> Machine<W> {
 
     /// What a call's end says about the operation, and what becomes of its keys. The breaker hears of every call: that it
     /// succeeded, that it failed, or that nothing can be said yet.
-    fn judge(&mut self, call: &InAir, ended: Ended, now: Mono) -> Fate {
+    fn judge(&mut self, id: CallId, call: &InAir, ended: Ended, now: Mono) -> Fate {
         let operation = call.operation;
         match ended {
             Ended::Answered => {
@@ -100,7 +102,7 @@ impl<W: Waiter> Machine<W> {
                 }
                 let opened = self.operation_failed(operation, call.start, now);
                 let may_still_run = ended == Ended::TimedOut && !mutant!(RetryTimedOut);
-                let again = !opened && !may_still_run && !call.half && self.is_first_try(call);
+                let again = !opened && !may_still_run && !call.half && self.is_first_try(id, call);
                 if again && self.again.take_retry() { Fate::Retried } else { Fate::Answered }
             }
             Ended::Erred if call.lines == 1 => {
@@ -196,8 +198,8 @@ impl<W: Waiter> Machine<W> {
         }
     }
 
-    fn is_first_try(&self, call: &InAir) -> bool {
-        let tried = |key: &u32| self.flights.get(*key).air.iter().any(|air| air.start == call.start && air.was.retried);
+    fn is_first_try(&self, id: CallId, call: &InAir) -> bool {
+        let tried = |key: &u32| self.flights.get(*key).air.iter().any(|air| air.call == id && air.was.retried);
         !call.keys[..call.lines].iter().any(tried)
     }
 }

@@ -245,3 +245,62 @@ fn a_bad_line_in_every_call_does_not_keep_the_breaker_open_after_an_outage() {
     assert_eq!(served, [0, 1, 3]);
     assert_eq!(machine.load(at(now).mono).breakers[1].1, State::Closed);
 }
+
+#[test]
+fn one_customer_the_erp_fails_for_does_not_close_the_others_out() {
+    let mut machine = healthy(capabilities(10), 1);
+    let customer = |name: &str| Ask::Customer(Some(CustomerId::new(name).unwrap()));
+    let mut calls_of_bad = 0;
+    for round in 0..20u64 {
+        let now = 1_000 + round * 1_000;
+        ask_how(&mut machine, customer("bad"), How { now, ..HOW }, 0usize);
+        for call in pump(&mut machine, now) {
+            calls_of_bad += 1;
+            machine.land(call.id, Ended::Erred, at(now + 10).mono);
+        }
+        assert!(machine.breakers.iter().all(Breaker::is_well), "round {round}");
+    }
+    assert_eq!(calls_of_bad, 2, "the second time alone, it is not asked again for a while");
+    ask_how(&mut machine, customer("good"), How { now: 30_000, ..HOW }, 1);
+    assert_eq!(pump(&mut machine, 30_000).len(), 1);
+}
+
+#[test]
+fn who_joins_a_call_in_the_air_lends_it_their_lane_should_it_fail() {
+    let mut machine = Machine::new(capabilities(1), &budget(1), Mono(0));
+    // Repetitions are earned.
+    for sku in 100..120 {
+        ask_how(&mut machine, price("C", sku), HOW, sku);
+        let call = pump(&mut machine, 0).remove(0);
+        land(&mut machine, &call, 0);
+    }
+    ask_how(&mut machine, price("C", 1), How { need: Need::Refresh, ..lane(Lane::List) }, 1usize);
+    let call = pump(&mut machine, 60_000).remove(0);
+    assert!(call.background);
+    let checkout = How { now: 60_010, ..lane(Lane::Checkout) };
+    assert_eq!(ask_how(&mut machine, price("C", 1), checkout, 2), Asked::JoinedAir);
+    for sku in 200..210 {
+        ask_how(&mut machine, price("C", sku), How { now: 60_010, ..HOW }, sku);
+    }
+    assert!(machine.land(call.id, Ended::Unreached, at(60_020).mono).concat().is_empty());
+    let again = pump(&mut machine, 60_500).remove(0);
+    assert_eq!((again.lane, again.background), (Lane::Checkout, false));
+    assert_eq!(land(&mut machine, &again, 60_600), [2]);
+}
+
+#[test]
+fn in_maintenance_those_who_wait_outside_the_queue_are_told_too() {
+    let maintenance = Maintenance::new(&["Thu 01:00-Thu 02:00"], jiff::tz::TimeZone::UTC).unwrap();
+    let mut machine = Machine::new(capabilities(1), &Budget { maintenance, ..budget(4) }, Mono(0));
+    let hour = 3_600_000;
+    let before = hour - 11_000;
+    let fresh = Demand { not_before: Mono::FAR_FUTURE, ..ANY };
+    for waiter in 0..AIR_MAX {
+        ask(&mut machine, price("C", 0), fresh, waiter, false);
+        assert_eq!(pump(&mut machine, before).len(), 1);
+    }
+    // So many calls are in the air for it that the next has to wait for one to land.
+    ask(&mut machine, price("C", 0), fresh, 9, false);
+    assert!(pump(&mut machine, hour).is_empty());
+    assert_eq!(machine.take_refused(), [(9, Refusal::Maintenance)]);
+}
