@@ -66,6 +66,11 @@ pub enum Mutant {
     WidenToTooLittle,
     ReplaySkipped,
     SavedCellsForgotten,
+    // stock::levels
+    PendingNeverExpires,
+    PendingIgnored,
+    MissedForgotten,
+    HalfARequestIsSeen,
 }
 
 impl Mutant {
@@ -120,6 +125,10 @@ impl Mutant {
         Mutant::WidenToTooLittle,
         Mutant::ReplaySkipped,
         Mutant::SavedCellsForgotten,
+        Mutant::PendingNeverExpires,
+        Mutant::PendingIgnored,
+        Mutant::MissedForgotten,
+        Mutant::HalfARequestIsSeen,
     ];
 
     /// As it is written in the code.

@@ -6,6 +6,8 @@
 
 pub mod config;
 pub mod event;
+pub mod levels;
 
 pub use self::config::{SourceConfig, StockConfig};
 pub use self::event::{Event, Original, Row, Verdict};
+pub use self::levels::Levels;

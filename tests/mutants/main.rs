@@ -26,6 +26,7 @@ const BREAKER: By = Unit("erp::breaker");
 const LIMIT: By = Unit("erp::limit");
 const EPOCHS: By = Unit("cache::epochs");
 const FRESHNESS: By = Unit("offer::freshness");
+const LEVELS: By = Unit("stock::levels");
 const SHARING: By = Unit("offer::sharing");
 
 const TABLE: &[(Mutant, &[By])] = &[
@@ -79,6 +80,10 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::WidenToTooLittle, &[Unit("offer::invalidation"), Behaviour("invalidation")]),
     (Mutant::ReplaySkipped, &[Behaviour("restart"), Behaviour("invalidation")]),
     (Mutant::SavedCellsForgotten, &[Behaviour("restart"), Behaviour("invalidation")]),
+    (Mutant::PendingNeverExpires, &[LEVELS]),
+    (Mutant::PendingIgnored, &[LEVELS]),
+    (Mutant::MissedForgotten, &[LEVELS]),
+    (Mutant::HalfARequestIsSeen, &[LEVELS]),
 ];
 
 #[test]

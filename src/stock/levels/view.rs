@@ -1,0 +1,247 @@
+//! What a page reads of the ledger: one state of it, SKU by SKU.
+
+use super::Root;
+use super::cell::Cell;
+use super::places::{Doubt, Place};
+use super::shard::Found;
+use crate::clock::Timestamp;
+use crate::domain::change::{Measure, RowKey};
+use crate::domain::{LocationId, Quantity, Sku};
+use crate::mutants::mutant;
+use crate::stock::event::Row;
+use jiff::civil::Date;
+
+/// One state of the ledger, for as long as it is held: the writer waits. Nothing else is waited for while holding it.
+pub struct View<'a> {
+    pub(super) root: parking_lot::RwLockReadGuard<'a, Root>,
+    pub(super) now: Timestamp,
+}
+
+/// What the ledger says of one SKU at one location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figures {
+    pub location: LocationId,
+    pub on_hand: Option<Quantity>,
+    pub reserved: Option<Quantity>,
+    /// Orders the owner of the stock has not seen, that still count.
+    pub pending: Quantity,
+    pub net: Net,
+    /// When any of the figures last moved. `None`: they are zero because nothing was ever said.
+    pub changed_at: Option<Timestamp>,
+    /// When the source of the figures was last heard; of several, the one that was not for longest.
+    pub heard_at: Option<Timestamp>,
+    /// Why they may be wrong.
+    pub doubt: Option<Doubt>,
+    /// A configured source answers for what is there.
+    pub owned: bool,
+}
+
+/// What may be sold now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Net {
+    /// Signed.
+    Known(Quantity),
+    /// Not all of it was said.
+    Unknown,
+    /// It is more than a quantity can hold. It is never wrapped, and never cut.
+    TooLarge,
+}
+
+/// Goods on their way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coming {
+    pub location: LocationId,
+    pub quantity: Quantity,
+    pub expected_on: Option<Date>,
+}
+
+/// A row as it stands, for whoever lists them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    pub key: RowKey,
+    pub row: Row,
+    /// It may be wrong: a change of it was rejected, or may have been missed.
+    pub suspect: bool,
+}
+
+/// One measure of a level added up.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    /// `Some(None)`: too large.
+    total: Option<Option<Quantity>>,
+}
+
+impl View<'_> {
+    /// The location answers nothing but zero for what it has not named.
+    pub fn is_complete(&self, location: &LocationId, measure: Measure) -> bool {
+        self.root.places.find(location).is_some_and(|place| self.place(place).plane(measure).complete.is_some())
+    }
+
+    /// Whether all that no source is named for has a source all the same.
+    pub fn owns_the_rest(&self) -> bool {
+        self.root.places.owns_the_rest
+    }
+
+    /// What is known of the SKU, location by location: those that were told, that are complete, and that a configured
+    /// source answers for. What is on its way is added to `coming`.
+    pub fn figures(&self, sku: &str, mut each: impl FnMut(Figures), coming: &mut Vec<Coming>) {
+        let found = self.root.find(sku);
+        let mut cells = found.map_or(&[][..], |found| found.cells);
+        for (number, place) in self.root.places.places.iter().enumerate() {
+            let here = cells.iter().take_while(|cell| cell.place as usize == number).count();
+            let (of_place, rest) = cells.split_at(here);
+            cells = rest;
+            if let Some(figures) = self.at(place, found, of_place, coming) {
+                each(figures);
+            }
+        }
+    }
+
+    fn place(&self, place: u32) -> &Place {
+        &self.root.places.places[place as usize]
+    }
+
+    fn at(&self, place: &Place, found: Option<Found<'_>>, cells: &[Cell], coming: &mut Vec<Coming>) -> Option<Figures> {
+        let mut sums = [Sum::default(); Measure::ALL.len()];
+        let mut figures = Figures {
+            location: place.id.clone(),
+            on_hand: None,
+            reserved: None,
+            pending: Quantity::ZERO,
+            net: Net::Unknown,
+            changed_at: None,
+            heard_at: None,
+            doubt: None,
+            owned: place.is_owned(),
+        };
+        let has_net = cells.iter().any(|cell| cell.plane == place.current(Measure::Available))
+            || place.plane(Measure::Available).complete.is_some();
+        let counts = |measure| match measure {
+            Measure::OnHand | Measure::Reserved => !has_net,
+            Measure::Available | Measure::Pending => true,
+            Measure::Incoming => false,
+        };
+        let sources = &self.root.places.sources;
+        for measure in Measure::ALL {
+            let Some(complete) = place.plane(measure).complete else { continue };
+            sums[measure as usize - 1].total = Some(Some(Quantity::ZERO));
+            if counts(measure) {
+                self.lean_on(&mut figures, complete.source);
+            }
+        }
+        for cell in cells {
+            let measure = cell.plane.measure();
+            if cell.plane != place.current(measure) {
+                continue;
+            }
+            let sum = &mut sums[measure as usize - 1];
+            sum.total.get_or_insert(Some(Quantity::ZERO));
+            if counts(measure) {
+                figures.changed_at = figures.changed_at.max(Some(cell.changed_at()));
+                self.lean_on(&mut figures, cell.source);
+            }
+            let apart = found.map_or(&[][..], |found| found.apart(cell));
+            let rows = apart.iter().map(|apart| (&apart.row, apart.source));
+            let plain = cell.row();
+            for (row, source) in plain.iter().map(|row| (row, cell.source)).chain(rows) {
+                if row.expires_at.is_some_and(|end| end <= self.now) && !mutant!(PendingNeverExpires) {
+                    continue;
+                }
+                if measure == Measure::Incoming {
+                    if row.quantity.is_positive() {
+                        let (location, quantity) = (place.id.clone(), row.quantity);
+                        coming.push(Coming { location, quantity, expected_on: row.expected_on });
+                    }
+                    continue;
+                }
+                sum.add(row.quantity);
+                if !counts(measure) {
+                    continue;
+                }
+                figures.changed_at = figures.changed_at.max(Some(row.changed_at));
+                if apart.len() > 1 || source != cell.source {
+                    self.lean_on(&mut figures, source);
+                }
+                let state = &sources[usize::from(source)];
+                if is_suspect(row, place, measure, source, state.missed_before) {
+                    figures.doubt = figures.doubt.max(Some(Doubt::RowRejected));
+                }
+            }
+        }
+        let of = |measure: Measure| sums[measure as usize - 1].total;
+        figures.on_hand = of(Measure::OnHand).flatten();
+        figures.reserved = of(Measure::Reserved).flatten();
+        let pending = of(Measure::Pending).unwrap_or(Some(Quantity::ZERO));
+        figures.pending = pending.unwrap_or(Quantity::ZERO);
+        // Reservations that nobody ever spoke of there are none; where they are spoken of, those of this SKU must be known.
+        let reserved = match of(Measure::Reserved) {
+            None if !place.plane(Measure::Reserved).heard => Some(Some(Quantity::ZERO)),
+            told => told,
+        };
+        let base = match (of(Measure::Available), of(Measure::OnHand), reserved) {
+            (Some(available), _, _) => available,
+            (None, Some(on_hand), Some(reserved)) => less(on_hand, reserved),
+            _ => {
+                let told = figures.owned || figures.on_hand.is_some() || pending != Some(Quantity::ZERO);
+                return told.then_some(figures);
+            }
+        };
+        let net = if mutant!(PendingIgnored) { base } else { less(base, pending) };
+        figures.net = net.map_or(Net::TooLarge, Net::Known);
+        Some(figures)
+    }
+
+    /// The figures are no better than this source stands.
+    fn lean_on(&self, figures: &mut Figures, source: u16) {
+        let places = &self.root.places;
+        let state = &places.sources[usize::from(source)];
+        figures.heard_at = match (figures.heard_at, state.standing.last_heard) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        figures.doubt = figures.doubt.max(state.doubt(places.started, self.now));
+    }
+
+    /// All rows of the SKU, as they stand.
+    pub fn rows(&self, sku: &str, mut each: impl FnMut(Told)) {
+        let Some(found) = self.root.find(sku) else { return };
+        self.rows_of(found, &mut |told, _| each(told));
+    }
+
+    pub(super) fn rows_of(&self, found: Found<'_>, each: &mut impl FnMut(Told, u16)) {
+        for cell in found.cells {
+            let place = self.place(cell.place);
+            let measure = cell.plane.measure();
+            if cell.plane != place.current(measure) {
+                continue;
+            }
+            let plain = cell.row().map(|row| (Default::default(), row, cell.source));
+            let apart = found.apart(cell).iter().map(|apart| (apart.name.clone(), apart.row.clone(), apart.source));
+            for (name, row, source) in plain.into_iter().chain(apart) {
+                let missed_before = self.root.places.sources[usize::from(source)].missed_before;
+                let suspect = is_suspect(&row, place, measure, source, missed_before);
+                let sku: Sku = found.sku.clone();
+                each(
+                    Told { key: RowKey { sku, location: place.id.clone(), measure, row: name }, row, suspect },
+                    source,
+                );
+            }
+        }
+    }
+}
+
+fn is_suspect(row: &Row, place: &Place, measure: Measure, source: u16, missed_before: u64) -> bool {
+    let complete = place.plane(measure).complete.filter(|complete| complete.source == source);
+    let stated = complete.map_or(row.stated, |complete| row.stated.max(complete.sequence));
+    row.suspect || (stated < missed_before && !mutant!(MissedForgotten))
+}
+
+impl Sum {
+    fn add(&mut self, quantity: Quantity) {
+        self.total = self.total.map(|total| total?.plus(quantity));
+    }
+}
+
+fn less(one: Option<Quantity>, other: Option<Quantity>) -> Option<Quantity> {
+    one?.minus(other?)
+}
