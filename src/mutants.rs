@@ -71,6 +71,14 @@ pub enum Mutant {
     PendingIgnored,
     MissedForgotten,
     HalfARequestIsSeen,
+    // stock::changes
+    ZeroKeepsItsPlace,
+    IssuedRowKeepsItsPlace,
+    OneNumberZerosFirst,
+    HotRowsMoveToTheEnd,
+    NothingFromAhead,
+    RestartForgetsWhatWasIssued,
+    AnyCursorIsOurs,
 }
 
 impl Mutant {
@@ -129,6 +137,13 @@ impl Mutant {
         Mutant::PendingIgnored,
         Mutant::MissedForgotten,
         Mutant::HalfARequestIsSeen,
+        Mutant::ZeroKeepsItsPlace,
+        Mutant::IssuedRowKeepsItsPlace,
+        Mutant::OneNumberZerosFirst,
+        Mutant::HotRowsMoveToTheEnd,
+        Mutant::NothingFromAhead,
+        Mutant::RestartForgetsWhatWasIssued,
+        Mutant::AnyCursorIsOurs,
     ];
 
     /// As it is written in the code.

@@ -4,10 +4,12 @@
 //! never knows a wire. The rules are pure and in one place; state is the fold of [`event::Event`]s, live and at replay by the
 //! same code.
 
+pub mod changes;
 pub mod config;
 pub mod event;
 pub mod levels;
 
+pub use self::changes::{ChangeLog, Cursor, ResyncRequired};
 pub use self::config::{SourceConfig, StockConfig};
 pub use self::event::{Event, Original, Row, Verdict};
 pub use self::levels::Levels;

@@ -26,6 +26,7 @@ const BREAKER: By = Unit("erp::breaker");
 const LIMIT: By = Unit("erp::limit");
 const EPOCHS: By = Unit("cache::epochs");
 const FRESHNESS: By = Unit("offer::freshness");
+const CHANGES: By = Unit("stock::changes");
 const LEVELS: By = Unit("stock::levels");
 const SHARING: By = Unit("offer::sharing");
 
@@ -84,6 +85,13 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::PendingIgnored, &[LEVELS]),
     (Mutant::MissedForgotten, &[LEVELS]),
     (Mutant::HalfARequestIsSeen, &[LEVELS]),
+    (Mutant::ZeroKeepsItsPlace, &[CHANGES]),
+    (Mutant::IssuedRowKeepsItsPlace, &[CHANGES]),
+    (Mutant::OneNumberZerosFirst, &[CHANGES]),
+    (Mutant::HotRowsMoveToTheEnd, &[CHANGES]),
+    (Mutant::NothingFromAhead, &[CHANGES]),
+    (Mutant::RestartForgetsWhatWasIssued, &[CHANGES]),
+    (Mutant::AnyCursorIsOurs, &[CHANGES]),
 ];
 
 #[test]
