@@ -14,7 +14,7 @@ use comptoir::offer::freshness::Decision;
 use crate::key::{Key, customer_id};
 use crate::policy::Patience;
 use crate::rows::Figure;
-use crate::scenario::{PageStep, Words, list_of};
+use crate::scenario::{PageStep, Words, company_of, contract_of, list_of};
 
 /// A figure in memory, or on its way to a caller.
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +105,11 @@ const LIST: u8 = 1;
 const SKU: u8 = 2;
 const CUSTOMER_SKU: u8 = 3;
 const LIST_SKU: u8 = 4;
+const CONTRACT: u8 = 5;
+const CONTRACT_SKU: u8 = 6;
+const COMPANY: u8 = 7;
+/// Whoever names no company.
+const ANY_COMPANY: u8 = 8;
 
 impl Invalidations {
     pub fn note(&mut self, words: Words, tick: u64) {
@@ -118,6 +123,12 @@ impl Invalidations {
             Words::Sku(sku) => (SKU, sku, 0),
             Words::CustomerSku(customer, sku) => (CUSTOMER_SKU, customer, sku),
             Words::ListSku(list, sku) => (LIST_SKU, list, sku),
+            Words::Contract(contract) => (CONTRACT, contract, 0),
+            Words::ContractSku(contract, sku) => (CONTRACT_SKU, contract, sku),
+            Words::Company(company) => {
+                self.named.insert((ANY_COMPANY, 0, 0), tick);
+                (COMPANY, company, 0)
+            }
         };
         self.named.insert(name, tick);
     }
@@ -136,10 +147,24 @@ impl Invalidations {
                 if let Some(list) = list_of(customer) {
                     names.extend([(LIST, list, 0), (LIST_SKU, list, sku)]);
                 }
+                if let Some(contract) = contract_of(customer) {
+                    names.extend([(CONTRACT, contract, 0), (CONTRACT_SKU, contract, sku)]);
+                }
+                names.push(company_of(customer).map_or((ANY_COMPANY, 0, 0), |company| (COMPANY, company, 0)));
             }
         }
         names.iter().filter_map(|name| self.named.get(name)).copied().fold(self.all, u64::max)
     }
+}
+
+/// What was fetched while the ERP settled is fresh until the end of that, and no longer.
+pub fn check_settled(page: &Page, entry: &Entry, how: Decision, last_settled: u64) -> Result<(), String> {
+    let is_fresh = matches!(how, Decision::Fresh | Decision::FreshRide | Decision::FreshRefresh);
+    if is_fresh && last_settled < page.tick && entry.tick < last_settled {
+        let key = entry.figure.key;
+        return Err(format!("P1: {key:?} of call {} is served as fresh after settling has ended", entry.call));
+    }
+    Ok(())
 }
 
 /// May this page be given this figure? `how`: by which decision it was held, or `None` for one that was just fetched for it.

@@ -32,6 +32,10 @@ paths! {
     DemandedFresh,
     Invalidated,
     InvalidatedInAir,
+    Announced,
+    AnnouncedTookEffect,
+    Settled,
+    SettledWhileHeld,
     ClockStepped,
     // The read path.
     ServedFresh,

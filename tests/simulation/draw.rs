@@ -149,7 +149,7 @@ fn changes(prng: &mut Prng, setup: &Setup, length: u64, steps: &mut Vec<Step>) {
     let most = *prng.pick(&[0, 5, 25]);
     for _ in 0..prng.below(most + 1) {
         let at = prng.below(length);
-        let (change, words) = match prng.below(6) {
+        let (change, words) = match prng.below(9) {
             0 => (Change::All, Words::All),
             1 => {
                 let customer = customer(prng);
@@ -164,6 +164,12 @@ fn changes(prng: &mut Prng, setup: &Setup, length: u64, steps: &mut Vec<Step>) {
                 let sku = sku(prng);
                 (Change::Sku(sku), Words::ListSku(prng.below(2) as u8, sku))
             }
+            5 => (Change::All, Words::Contract(0)),
+            6 => {
+                let sku = sku(prng);
+                (Change::Sku(sku), Words::ContractSku(0, sku))
+            }
+            7 => (Change::All, Words::Company(prng.below(2) as u8)),
             _ => {
                 let sku = sku(prng);
                 (Change::Sku(sku), Words::Sku(sku))
@@ -172,7 +178,11 @@ fn changes(prng: &mut Prng, setup: &Setup, length: u64, steps: &mut Vec<Step>) {
         steps.push(Step { at, what: What::Change(change) });
         if prng.chance(800) {
             let later = if prng.chance(500) { 0 } else { prng.below(500) };
-            steps.push(Step { at: at + later, what: What::Invalidate(words) });
+            let when = When {
+                ahead: prng.chance(250).then(|| prng.within(1, 8_000)),
+                settle: prng.chance(300).then(|| prng.within(100, 6_000)),
+            };
+            steps.push(Step { at: at + later, what: What::Invalidate(words, when) });
         }
     }
 }

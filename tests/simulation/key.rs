@@ -58,6 +58,14 @@ pub fn list_text(list: u8) -> String {
     format!("L{list}")
 }
 
+pub fn contract_text(contract: u8) -> String {
+    format!("B{contract}")
+}
+
+pub fn company_text(company: u8) -> String {
+    format!("F{company}")
+}
+
 pub fn currency() -> Currency {
     "EUR".parse().expect("a currency")
 }

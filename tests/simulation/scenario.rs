@@ -56,7 +56,7 @@ pub enum What {
     Page(PageStep),
     /// The ERP's figures change; the gateway is told nothing by this.
     Change(Change),
-    Invalidate(Words),
+    Invalidate(Words, When),
     Fault(Fault),
     /// The wall clock is set. Milliseconds forward or back.
     ClockStep(i64),
@@ -105,6 +105,18 @@ pub enum Words {
     Sku(u8),
     CustomerSku(u8, u8),
     ListSku(u8, u8),
+    Contract(u8),
+    ContractSku(u8, u8),
+    Company(u8),
+}
+
+/// When an invalidation takes effect. Milliseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct When {
+    /// Announced for so much later, by the wall clock.
+    pub ahead: Option<u64>,
+    /// What is fetched within it is to be asked again at its end.
+    pub settle: Option<u64>,
 }
 
 /// Something is wrong with the ERP for a while.
@@ -159,6 +171,16 @@ pub enum Kind {
 }
 
 /// The list of a customer's prices; the public has none.
+/// The framework agreement a customer's pages name.
+pub fn contract_of(customer: u8) -> Option<u8> {
+    (customer % 3 == 1).then_some(0)
+}
+
+/// The company a customer's pages name; the others are answered for the default one.
+pub fn company_of(customer: u8) -> Option<u8> {
+    (customer > 0 && customer % 3 != 0).then_some(customer % 2)
+}
+
 pub fn list_of(customer: u8) -> Option<u8> {
     (customer > 0).then_some(customer % 2)
 }

@@ -70,7 +70,7 @@ fn size(scenario: &Scenario) -> usize {
 fn what_matters_is_left_over() {
     let scenario = crate::draw::scenario(3);
     let invalidations = |scenario: &Scenario| {
-        scenario.steps.iter().filter(|step| matches!(step.what, What::Change(_) | What::Invalidate(_))).count()
+        scenario.steps.iter().filter(|step| matches!(step.what, What::Change(_) | What::Invalidate(..))).count()
     };
     let pages = |scenario: &Scenario| {
         scenario.steps.iter().filter(|step| matches!(&step.what, What::Page(page) if page.lines.len() > 1)).count()

@@ -4,6 +4,7 @@
 //! hash map's order, a thread or a real clock.
 
 mod calls;
+mod declared;
 mod ends;
 mod pages;
 
@@ -16,8 +17,10 @@ use comptoir::erp::connector::{AbsentLine, BatchRules, Capabilities, Reply};
 use comptoir::erp::dispatch::machine::{Load, Machine};
 use comptoir::erp::dispatch::{Budget, Maintenance};
 use comptoir::erp::{Call, ErpError};
+use comptoir::offer::invalidation::due::DueList;
 use jiff::tz::TimeZone;
 
+use self::declared::Declared;
 use crate::budget::Books;
 use crate::callers::{Entry, Invalidations, Page, Place};
 use crate::coverage::{Coverage, Path};
@@ -110,6 +113,10 @@ pub struct World<'a> {
     wakes_at: u64,
     memory: BTreeMap<Key, Entry>,
     invalidations: Invalidations,
+    /// Ends of settling.
+    settled: Invalidations,
+    due: DueList,
+    declared: Vec<Declared>,
     pages: Vec<Page>,
     calls: BTreeMap<u64, Aloft>,
     /// How the last call of a key ended, where its keys wait to be asked again.
@@ -153,6 +160,9 @@ impl<'a> World<'a> {
             wakes_at: u64::MAX,
             memory: BTreeMap::new(),
             invalidations: Invalidations::default(),
+            settled: Invalidations::default(),
+            due: DueList::default(),
+            declared: Vec::new(),
             pages: Vec::new(),
             calls: BTreeMap::new(),
             failed: BTreeMap::new(),
@@ -239,10 +249,9 @@ impl<'a> World<'a> {
                 self.erp.truth.change(*change);
                 Ok(())
             }
-            What::Invalidate(words) => {
+            What::Invalidate(words, when) => {
                 self.trace.note(self.now, "invalidation", &[number as u64]);
-                self.invalidate(*words);
-                Ok(())
+                self.declare(*words, *when)
             }
             What::Fault(fault) => {
                 self.trace.note(self.now, "fault begins", &[number as u64]);

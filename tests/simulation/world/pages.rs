@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use comptoir::cache::epochs::{Needed, PartyNames, Word};
+use comptoir::cache::epochs::{Needed, PartyNames};
 use comptoir::erp::breaker::State;
 use comptoir::erp::dispatch::machine::{Asked, Demand, Terms};
 use comptoir::erp::dispatch::{Lane, Need, Refusal, Want};
@@ -13,10 +13,10 @@ use comptoir::offer::freshness::{Decision, WhyGone};
 use super::{Event, World, operation};
 use crate::callers::{self, Entry, Line, Page, Place};
 use crate::coverage::Path;
-use crate::key::{Key, customer_text, list_text, sku_text};
+use crate::key::{Key, company_text, contract_text, customer_text, list_text, sku_text};
 use crate::ledger::Rank;
 use crate::policy::Patience;
-use crate::scenario::{PageStep, Words, list_of};
+use crate::scenario::{PageStep, company_of, contract_of, list_of};
 
 impl World<'_> {
     pub(super) fn page(&mut self, step: &PageStep) -> Result<(), String> {
@@ -38,6 +38,7 @@ impl World<'_> {
             is_answered: false,
             left: Rc::new(Cell::new(false)),
         };
+        self.come_due()?;
         let mut wants: Vec<(Want, Option<usize>)> = Vec::new();
         for (key, after_price) in callers::keys(step) {
             let needed = self.needed(key);
@@ -82,6 +83,8 @@ impl World<'_> {
         let held = held.filter(|_| !matches!(decision, Decision::Fetch(_)));
         if let Some(entry) = &held {
             callers::check(page, entry, Some(decision), self.invalidations.newest(key), self.paused())?;
+            callers::check_settled(page, entry, decision, self.settled.newest(key))?;
+            self.coverage.saw_if(Path::SettledWhileHeld, entry.tick < self.settled.newest(key));
         }
         self.coverage.saw_if(Path::EndOfValidityHeld, decision == Decision::Fetch(WhyGone::ValidityEnded));
         let served = |held: Option<Entry>| held.map_or(Line::Failed, Line::Served);
@@ -319,21 +322,6 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn invalidate(&mut self, words: Words) {
-        self.coverage.saw(Path::Invalidated);
-        self.coverage.saw_if(Path::InvalidatedInAir, !self.calls.is_empty());
-        let customer = |customer: u8| customer_text(customer);
-        match words {
-            Words::All => self.epochs.invalidate([Word::All]),
-            Words::Customer(c) => self.epochs.invalidate([Word::Customer(&customer(c))]),
-            Words::List(list) => self.epochs.invalidate([Word::PriceList(&list_text(list))]),
-            Words::Sku(sku) => self.epochs.invalidate([Word::Sku(&sku_text(sku))]),
-            Words::CustomerSku(c, sku) => self.epochs.invalidate([Word::CustomerSku(&customer(c), &sku_text(sku))]),
-            Words::ListSku(list, sku) => self.epochs.invalidate([Word::PriceListSku(&list_text(list), &sku_text(sku))]),
-        };
-        self.invalidations.note(words, self.tick);
-    }
-
     /// The newest invalidation that concerns whoever reads this key.
     pub(super) fn needed(&self, key: Key) -> Needed {
         match key {
@@ -342,8 +330,14 @@ impl World<'_> {
             Key::Price(customer, sku, _) => {
                 let name = (customer > 0).then(|| customer_text(customer));
                 let list = list_of(customer).map(list_text);
-                let names =
-                    PartyNames { customer: name.as_deref(), price_list: list.as_deref(), ..PartyNames::default() };
+                let (contract, company) =
+                    (contract_of(customer).map(contract_text), company_of(customer).map(company_text));
+                let names = PartyNames {
+                    customer: name.as_deref(),
+                    price_list: list.as_deref(),
+                    contract: contract.as_deref(),
+                    company: company.as_deref(),
+                };
                 let party = self.epochs.party(names);
                 self.epochs.needed_for_price(&party, &sku_text(sku))
             }
