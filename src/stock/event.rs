@@ -38,6 +38,19 @@ pub enum Verdict {
     Rejected,
 }
 
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Applied => "APPLIED",
+            Verdict::Duplicate => "DUPLICATE",
+            Verdict::OutOfDate => "OUT_OF_DATE",
+            Verdict::Gap => "GAP",
+            Verdict::Conflict => "CONFLICT",
+            Verdict::Rejected => "REJECTED",
+        }
+    }
+}
+
 /// What was once said to a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Original {

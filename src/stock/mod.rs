@@ -8,8 +8,12 @@ pub mod changes;
 pub mod config;
 pub mod event;
 pub mod levels;
+pub mod report;
+pub mod request;
 
 pub use self::changes::{ChangeLog, Cursor, ResyncRequired};
 pub use self::config::{SourceConfig, StockConfig};
 pub use self::event::{Event, Original, Row, Verdict};
 pub use self::levels::Levels;
+pub use self::report::{Reject, SourceReport, SourceState};
+pub use self::request::{Answer, IntakeError, Outcome, Request, SnapshotError};
