@@ -14,6 +14,7 @@ mod invalidation;
 mod isolation;
 mod overload;
 mod poorer_erps;
+mod recovery;
 mod replies;
 mod restart;
 mod rig;

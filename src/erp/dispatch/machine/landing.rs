@@ -147,9 +147,10 @@ impl<W: Waiter> Machine<W> {
             }
             return;
         }
-        // One whose SKU failed before is denied; the first after all went well is suspected. A second one in a row is rather
-        // the operation.
-        let first = self.breakers[operation].is_well() && self.lone_failures[operation] == 0;
+        // One whose SKU failed before is denied; the first after something succeeded is suspected, be the breaker half open: or a
+        // bad line that is the first to be tried each time would open it again for good. A second one in a row is rather the
+        // operation.
+        let first = self.lone_failures[operation] == 0;
         self.lone_failures[operation] += 1;
         if self.denied.is_suspect(&ask, now) {
             self.breakers[operation].undecided(call.start);

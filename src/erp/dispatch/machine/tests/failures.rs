@@ -304,3 +304,26 @@ fn in_maintenance_those_who_wait_outside_the_queue_are_told_too() {
     assert!(pump(&mut machine, hour).is_empty());
     assert_eq!(machine.take_refused(), [(9, Refusal::Maintenance)]);
 }
+
+// Found by the simulation: seed 18533 of the draws of 2026-11-25.
+#[test]
+fn a_bad_line_that_is_tried_first_each_time_does_not_keep_a_breaker_half_open() {
+    let mut machine = healthy(capabilities(1), 1);
+    let mut now = 100;
+    for sku in 0..FAILURES_IN_A_ROW as usize {
+        ask_how(&mut machine, price("C", sku), How { now, ..HOW }, sku);
+        let call = pump(&mut machine, now).remove(0);
+        now += 10;
+        machine.land(call.id, Ended::TimedOut, at(now).mono);
+    }
+    let mut served = 0;
+    for _ in 0..6 {
+        // So late that whatever was denied may be asked again.
+        now += 100_000;
+        ask_how(&mut machine, price("C", 66), How { now, ..HOW }, 66usize);
+        ask_how(&mut machine, price("C", 1), How { now, ..HOW }, 1);
+        let (_, good, _) = run(&mut machine, "S66", &mut now);
+        served += usize::from(good.contains(&1));
+    }
+    assert!(served >= 5, "the good line beside it was served {served} times of six");
+}
