@@ -97,7 +97,7 @@ pub enum Change {
 }
 
 /// What an invalidation names.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Words {
     All,
     Customer(u8),

@@ -14,7 +14,7 @@ use crate::key::{company_text, contract_text, customer_id, list_text, sku_text};
 use crate::scenario::{When, Words};
 
 /// What was declared, and what of it is still to come by our own book.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Declared {
     words: Words,
     /// Milliseconds of the wall clock.
@@ -86,22 +86,26 @@ impl World<'_> {
             });
         }
         for (number, effect) in happened {
-            let words = self.declared[number].words;
+            let before = self.declared[number];
+            let words = before.words;
             match effect {
                 Some(settles_at) => {
                     self.coverage.saw(Path::AnnouncedTookEffect);
                     self.takes_effect(words);
-                    let declared = &mut self.declared[number];
-                    declared.effect_at = None;
-                    declared.settles_at = settles_at.map(|at| at.0);
-                    if settles_at.is_some() != declared.settle.is_some() {
+                    if settles_at.is_some() != before.settle.is_some() {
                         return Err(format!("P1: {words:?} forgot whether it settles"));
+                    }
+                    // What was said twice is kept once.
+                    for declared in self.declared.iter_mut().filter(|declared| **declared == before) {
+                        declared.effect_at = None;
+                        declared.settles_at = settles_at.map(|at| at.0);
                     }
                 }
                 None => {
                     self.coverage.saw(Path::Settled);
                     self.settled.note(words, self.tick);
-                    self.declared[number].settles_at = None;
+                    let same = |held: &&mut Declared| (held.words, held.settles_at) == (words, before.settles_at);
+                    self.declared.iter_mut().filter(same).for_each(|held| held.settles_at = None);
                 }
             }
         }
