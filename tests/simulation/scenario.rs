@@ -178,7 +178,7 @@ pub fn contract_of(customer: u8) -> Option<u8> {
 
 /// The company a customer's pages name; the others are answered for the default one.
 pub fn company_of(customer: u8) -> Option<u8> {
-    (customer > 0 && customer % 3 != 0).then_some(customer % 2)
+    (customer > 0 && !customer.is_multiple_of(3)).then_some(customer % 2)
 }
 
 pub fn list_of(customer: u8) -> Option<u8> {
