@@ -170,7 +170,6 @@ pub enum Kind {
     Stock,
 }
 
-/// The list of a customer's prices; the public has none.
 /// The framework agreement a customer's pages name.
 pub fn contract_of(customer: u8) -> Option<u8> {
     (customer % 3 == 1).then_some(0)
@@ -181,6 +180,7 @@ pub fn company_of(customer: u8) -> Option<u8> {
     (customer > 0 && !customer.is_multiple_of(3)).then_some(customer % 2)
 }
 
+/// The list of a customer's prices; the public has none.
 pub fn list_of(customer: u8) -> Option<u8> {
     (customer > 0).then_some(customer % 2)
 }
