@@ -230,6 +230,31 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// An ERP that can do most of it, and for which none of the rarer fields matters: what a model of one begins with.
+    pub fn plain() -> Self {
+        Self {
+            kind: "plain",
+            breaks: true,
+            unit_matters: false,
+            company_matters: false,
+            ship_to_matters: false,
+            contract_matters: false,
+            dated: true,
+            currencies: Vec::new(),
+            priced_by_facts: false,
+            shares_by_list: None,
+            tells_price_lists: true,
+            resolves_customers: true,
+            public: None,
+            offers: false,
+            stock: true,
+            absent_line: AbsentLine::Failed,
+            customers_batch: BatchRules::up_to(10),
+            prices_batch: BatchRules::up_to(10),
+            stock_batch: BatchRules::up_to(10),
+        }
+    }
+
     pub fn batch(&self, operation: Operation) -> &BatchRules {
         match operation {
             Operation::Customers => &self.customers_batch,
@@ -272,35 +297,5 @@ pub struct BatchRules {
 impl BatchRules {
     pub fn up_to(max_items: usize) -> Self {
         Self { max_items, one_quantity: false, one_unit: false }
-    }
-}
-
-#[cfg(test)]
-pub mod tests {
-    use super::{AbsentLine, BatchRules, Capabilities};
-
-    /// An ERP that can do most of it, and for which none of the rarer fields matters.
-    pub fn plain() -> Capabilities {
-        Capabilities {
-            kind: "test",
-            breaks: true,
-            unit_matters: false,
-            company_matters: false,
-            ship_to_matters: false,
-            contract_matters: false,
-            dated: true,
-            currencies: Vec::new(),
-            priced_by_facts: false,
-            shares_by_list: None,
-            tells_price_lists: true,
-            resolves_customers: true,
-            public: None,
-            offers: false,
-            stock: true,
-            absent_line: AbsentLine::Failed,
-            customers_batch: BatchRules::up_to(10),
-            prices_batch: BatchRules::up_to(10),
-            stock_batch: BatchRules::up_to(10),
-        }
     }
 }

@@ -139,29 +139,15 @@ mod tests {
 
     use super::*;
     use crate::clock::Reading;
-    use crate::erp::connector::{AbsentLine, BatchRules, KnownFacts};
+    use crate::erp::connector::KnownFacts;
 
     fn capabilities(shares_by_list: Option<SharesByList>) -> Capabilities {
         Capabilities {
-            kind: "test",
-            breaks: true,
-            unit_matters: false,
-            company_matters: false,
             ship_to_matters: true,
             contract_matters: true,
-            dated: true,
-            currencies: Vec::new(),
-            priced_by_facts: false,
             shares_by_list,
-            tells_price_lists: true,
-            resolves_customers: true,
-            public: None,
-            offers: false,
             stock: false,
-            absent_line: AbsentLine::Failed,
-            customers_batch: BatchRules::up_to(1),
-            prices_batch: BatchRules::up_to(1),
-            stock_batch: BatchRules::up_to(1),
+            ..Capabilities::plain()
         }
     }
 

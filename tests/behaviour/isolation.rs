@@ -11,8 +11,7 @@ use comptoir::domain::{
 use comptoir::erp::connectors::simulated::Simulator;
 use comptoir::erp::dispatch::Budget;
 use comptoir::erp::{
-    AbsentLine, AskedLine, BatchRules, Call, Capabilities, Connector, ErpError, Header, PriceRow, Reply, Said,
-    SharesByList,
+    AskedLine, BatchRules, Call, Capabilities, Connector, ErpError, Header, PriceRow, Reply, Said, SharesByList,
 };
 use comptoir::offer::{Calendar, LineQuery, LineStatus, OfferConfig, OfferQuery, OfferService, Parts, PriceAnswer};
 use futures_util::FutureExt as _;
@@ -102,29 +101,20 @@ struct Asked<'a> {
 
 impl Telling {
     fn new(shares_by_list: Option<SharesByList>) -> Arc<Self> {
-        let batch = BatchRules::up_to(100);
         let public = CustomerFacts { currency: Some("EUR".parse().unwrap()), ..CustomerFacts::default() };
         Arc::new(Self {
             capabilities: Capabilities {
-                kind: "telling",
                 breaks: false,
                 unit_matters: true,
                 company_matters: true,
                 ship_to_matters: true,
                 contract_matters: true,
-                dated: true,
-                currencies: Vec::new(),
-                priced_by_facts: false,
                 shares_by_list,
                 tells_price_lists: false,
-                resolves_customers: true,
                 public: Some(Arc::new(public)),
-                offers: false,
                 stock: false,
-                absent_line: AbsentLine::Failed,
-                customers_batch: batch,
-                prices_batch: batch,
-                stock_batch: batch,
+                prices_batch: BatchRules::up_to(100),
+                ..Capabilities::plain()
             },
         })
     }

@@ -29,8 +29,6 @@ mod world;
 
 use std::sync::Arc;
 
-use comptoir::erp::connector::{AbsentLine, BatchRules, Capabilities};
-
 /// Seeds in the suite.
 const SEEDS: u64 = 2_000;
 /// So many must reach everything there is to reach.
@@ -95,31 +93,6 @@ fn the_same_seed_is_the_same_run() {
     differing.sort_unstable();
     differing.dedup();
     assert_eq!(differing.len(), runs.len(), "another seed is another run");
-}
-
-/// An ERP as plain as can be.
-fn plain_capabilities() -> Capabilities {
-    Capabilities {
-        kind: "model",
-        breaks: true,
-        unit_matters: false,
-        company_matters: true,
-        ship_to_matters: false,
-        contract_matters: true,
-        dated: true,
-        currencies: Vec::new(),
-        priced_by_facts: false,
-        shares_by_list: None,
-        tells_price_lists: true,
-        resolves_customers: true,
-        public: None,
-        offers: false,
-        stock: true,
-        absent_line: AbsentLine::Failed,
-        customers_batch: BatchRules::up_to(10),
-        prices_batch: BatchRules::up_to(10),
-        stock_batch: BatchRules::up_to(10),
-    }
 }
 
 fn asked_by() -> Arc<str> {

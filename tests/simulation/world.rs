@@ -314,7 +314,9 @@ fn capabilities(setup: &Setup) -> Capabilities {
         customers_batch: BatchRules::up_to(setup.max_items),
         prices_batch: batch,
         stock_batch: BatchRules::up_to(setup.max_items),
-        ..crate::plain_capabilities()
+        company_matters: true,
+        contract_matters: true,
+        ..Capabilities::plain()
     }
 }
 

@@ -198,7 +198,7 @@ mod tests {
     fn due(moment: Moment, sku: &str) -> Due {
         let named = Named { skus: vec![Sku::new(sku).unwrap()], ..Named::default() };
         let reach =
-            Reach::of(&Named { all: true, ..Named::default() }, &crate::erp::connector::tests::plain()).unwrap();
+            Reach::of(&Named { all: true, ..Named::default() }, &crate::erp::connector::Capabilities::plain()).unwrap();
         Due { moment, effect: Effect::Expire, named: Arc::new(named), reach, request_id: "test".into() }
     }
 

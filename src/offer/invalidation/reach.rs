@@ -136,7 +136,7 @@ mod tests {
     use crate::domain::{CompanyId, ContractId, CustomerId, PriceListId};
 
     fn erp(company: bool, contract: bool, lists: bool) -> Capabilities {
-        let plain = crate::erp::connector::tests::plain();
+        let plain = Capabilities::plain();
         Capabilities { company_matters: company, contract_matters: contract, tells_price_lists: lists, ..plain }
     }
 

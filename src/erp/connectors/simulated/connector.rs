@@ -11,8 +11,8 @@ use super::simulator::Simulator;
 use crate::domain::{PriceBreak, PricedLine, Quantity, Stock};
 use crate::erp::connector::Header;
 use crate::erp::{
-    AbsentLine, AskedLine, BatchRules, Call, Capabilities, Connector, ErpError, Operation, PriceRow, Reply, Said,
-    SharesByList, StockRow,
+    AskedLine, BatchRules, Call, Capabilities, Connector, ErpError, Operation, PriceRow, Reply, Said, SharesByList,
+    StockRow,
 };
 
 /// How the simulated ERP presents itself.
@@ -53,23 +53,16 @@ impl SimulatedConnector {
         let capabilities = Capabilities {
             kind: "simulated",
             breaks: options.breaks,
-            unit_matters: false,
-            company_matters: false,
-            ship_to_matters: false,
-            contract_matters: false,
             dated: options.dated,
             currencies: CURRENCIES.iter().filter_map(|code| code.parse().ok()).collect(),
             priced_by_facts: options.priced_by_facts,
             shares_by_list: options.shares_by_list,
-            tells_price_lists: true,
-            resolves_customers: true,
             public: Some(Arc::new(Catalogue::public())),
             offers: options.offers,
-            stock: true,
-            absent_line: AbsentLine::Failed,
             customers_batch: batch,
             prices_batch: batch,
             stock_batch: batch,
+            ..Capabilities::plain()
         };
         Self { simulator, capabilities }
     }

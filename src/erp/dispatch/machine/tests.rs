@@ -9,31 +9,12 @@ use std::time::Duration;
 use super::*;
 use crate::clock::Timestamp;
 use crate::domain::CustomerId;
-use crate::erp::connector::{AbsentLine, AskedLine, BatchRules, Header, KnownFacts};
+use crate::erp::connector::{AskedLine, BatchRules, Header, KnownFacts};
 use crate::erp::dispatch::driver::{Need, Want};
 
 fn capabilities(max_items: usize) -> Capabilities {
-    Capabilities {
-        kind: "test",
-        breaks: true,
-        unit_matters: false,
-        company_matters: false,
-        ship_to_matters: false,
-        contract_matters: false,
-        dated: true,
-        currencies: Vec::new(),
-        priced_by_facts: false,
-        shares_by_list: None,
-        tells_price_lists: true,
-        resolves_customers: true,
-        public: None,
-        offers: false,
-        stock: true,
-        absent_line: AbsentLine::Failed,
-        customers_batch: BatchRules::up_to(10),
-        prices_batch: BatchRules::up_to(max_items),
-        stock_batch: BatchRules::up_to(max_items),
-    }
+    let batch = BatchRules::up_to(max_items);
+    Capabilities { prices_batch: batch, stock_batch: batch, ..Capabilities::plain() }
 }
 
 fn budget(concurrency: usize) -> Budget {
