@@ -66,6 +66,7 @@ pub enum Mutant {
     WidenToTooLittle,
     ReplaySkipped,
     SavedCellsForgotten,
+    JournalNotMissed,
     // stock::levels
     PendingNeverExpires,
     PendingIgnored,
@@ -133,6 +134,7 @@ impl Mutant {
         Mutant::WidenToTooLittle,
         Mutant::ReplaySkipped,
         Mutant::SavedCellsForgotten,
+        Mutant::JournalNotMissed,
         Mutant::PendingNeverExpires,
         Mutant::PendingIgnored,
         Mutant::MissedForgotten,

@@ -8,6 +8,8 @@ pub const HEAD_BYTES: usize = 12;
 /// The longest record.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;
 
+const CHANGED: &str = "the bytes of a record are not as they were written";
+
 /// What stands at a place.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Framed<'a> {
@@ -41,15 +43,19 @@ pub fn take(bytes: &[u8]) -> Framed<'_> {
     let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
     if checksum(&[&head[..8]]) != word(8) {
         // Where a file grew before its bytes were written there are zeros to its end.
-        return if bytes.iter().all(|byte| *byte == 0) { Framed::Torn } else { Framed::Damaged("a record's head") };
+        return if bytes.iter().all(|byte| *byte == 0) {
+            Framed::Torn
+        } else {
+            Framed::Damaged("the head of a record is not as it was written")
+        };
     }
     let length = word(0) as usize;
     if length > RECORD_BYTES_MAX {
-        return Framed::Damaged("a record's length");
+        return Framed::Damaged("a record is longer than any was written");
     }
     let Some((record, rest)) = rest.split_at_checked(length) else { return Framed::Torn };
     if checksum(&[record]) != word(4) {
-        return if rest.is_empty() && ends_unwritten(record) { Framed::Torn } else { Framed::Damaged("a record") };
+        return if rest.is_empty() && ends_unwritten(record) { Framed::Torn } else { Framed::Damaged(CHANGED) };
     }
     Framed::Record(record, rest)
 }
@@ -146,6 +152,6 @@ mod tests {
         buffer[end - 600..].fill(0);
         assert_eq!(take(&buffer), Framed::Torn);
         buffer.push(1);
-        assert_eq!(take(&buffer), Framed::Damaged("a record"));
+        assert_eq!(take(&buffer), Framed::Damaged(CHANGED));
     }
 }

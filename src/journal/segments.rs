@@ -4,6 +4,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Seek as _, SeekFrom, Write as _};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use super::frame::{self, Framed, RECORD_BYTES_MAX};
@@ -24,6 +25,7 @@ pub struct Record {
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
+    oldest: u64,
     segment: u64,
     file: File,
     /// What is written and synced; beyond may be the remains of an append that failed.
@@ -39,7 +41,7 @@ impl Journal {
             create(folder, 1)?;
             numbers.push(1);
         }
-        let newest = numbers.last().copied().unwrap_or(1);
+        let (oldest, newest) = (numbers[0], numbers[numbers.len() - 1]);
         let mut records = Vec::new();
         let mut length = 0;
         for number in numbers {
@@ -47,7 +49,7 @@ impl Journal {
         }
         let path = path_of(folder, newest);
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(at_path(&path))?;
-        let mut journal = Self { folder: folder.to_owned(), segment: newest, file, length, clean: false };
+        let mut journal = Self { folder: folder.to_owned(), oldest, segment: newest, file, length, clean: false };
         journal.clean_up()?;
         Ok((journal, records))
     }
@@ -81,8 +83,8 @@ impl Journal {
         let number = self.segment + 1;
         let path = path_of(&self.folder, number);
         let file = create(&self.folder, number)?;
-        let mut begun =
-            Self { folder: self.folder.clone(), segment: number, file, length: MAGIC.len() as u64, clean: true };
+        let (folder, oldest) = (self.folder.clone(), self.oldest);
+        let mut begun = Self { folder, oldest, segment: number, file, length: MAGIC.len() as u64, clean: true };
         if let Err(error) = begun.append_all(records) {
             // An empty one would do no harm, half of it would be taken for whole.
             let _ = fs::remove_file(&path);
@@ -97,8 +99,14 @@ impl Journal {
         for number in numbers(&self.folder)?.into_iter().filter(|number| *number < segment.min(self.segment)) {
             let path = path_of(&self.folder, number);
             fs::remove_file(&path).map_err(at_path(&path))?;
+            self.oldest = number + 1;
         }
         Ok(())
+    }
+
+    /// The segments that are there.
+    pub fn segments(&self) -> RangeInclusive<u64> {
+        self.oldest..=self.segment
     }
 
     /// The newest segment's number.
@@ -164,7 +172,7 @@ fn read(path: &Path, number: u64, newest: bool, records: &mut Vec<Record>) -> Re
             fs::write(path, MAGIC).map_err(at_path(path))?;
             return Ok(MAGIC.len() as u64);
         }
-        return Err(damaged(0, "the segment's beginning"));
+        return Err(damaged(0, "it does not begin as a journal does"));
     };
     loop {
         let at = bytes.len() - rest.len();
@@ -179,7 +187,7 @@ fn read(path: &Path, number: u64, newest: bool, records: &mut Vec<Record>) -> Re
                 return Ok(at as u64);
             }
             // Whoever began the next segment had finished this one.
-            Framed::Torn => return Err(damaged(at, "its end is missing")),
+            Framed::Torn => return Err(damaged(at, "what followed is missing")),
             Framed::Damaged(what) => return Err(damaged(at, what)),
         }
     }
@@ -258,7 +266,7 @@ mod tests {
         journal.append(b"more").unwrap();
         drop(journal);
         let (mut journal, records) = Journal::open(folder.path()).unwrap();
-        assert_eq!(records.len(), RECORDS.len() + 2);
+        assert_eq!((records.len(), journal.segments()), (RECORDS.len() + 2, 1..=second));
         assert!(
             records
                 .iter()
@@ -267,6 +275,7 @@ mod tests {
                 .eq([&b"summary"[..], b"more"])
         );
         journal.drop_before(second).unwrap();
+        assert_eq!(journal.segments(), second..=second);
         drop(journal);
         assert_eq!(read_back(folder.path()).unwrap(), [&b"summary"[..], b"more"]);
         // An old segment that lost its end had been acknowledged whole.

@@ -27,7 +27,11 @@ pub fn read_whole(path: &Path) -> Result<Option<Vec<u8>>, JournalError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(at_path(path)(error)),
     };
-    let damaged = |at| JournalError::Damaged { path: path.to_owned(), at, what: "the checksum" };
+    let damaged = |at| JournalError::Damaged {
+        path: path.to_owned(),
+        at,
+        what: "the bytes before it are not as they were written",
+    };
     let Some((_, own)) = bytes.split_last_chunk::<4>() else { return Err(damaged(0)) };
     let (own, length) = (u32::from_le_bytes(*own), bytes.len() - 4);
     bytes.truncate(length);

@@ -25,7 +25,7 @@ use super::party::{KnownParty, Parties};
 use super::query::OfferQuery;
 use super::reader::{self, Reader};
 use super::store::Store;
-use super::warm::{self, Counts};
+use super::warm::{self, Counts, Unread};
 use crate::cache::epochs::{Needed, words_of_facts};
 use crate::cache::{CacheConfig, Epochs, Memory, Negatives};
 use crate::clock::{Clock, Mono, Reading, Stamp, Timestamp};
@@ -140,11 +140,18 @@ impl OfferService {
         let file = store.as_ref().and_then(|store| store.read_saved()).unwrap_or_default();
         let mut from = Unpacker(&file);
         let fingerprint = store.as_ref().map_or("", |store| &store.fingerprint);
-        let opened = (!file.is_empty()).then(|| warm::open(&mut from, fingerprint, now.wall));
+        let segments = store.as_ref().map_or(0..=0, |store| store.segments());
+        let opened = (!file.is_empty()).then(|| warm::open(&mut from, fingerprint, segments, now.wall));
         let head = match opened {
             Some(Ok(head)) => Some(head),
             Some(Err(why)) => {
                 tracing::warn!(?why, "what was saved is not read: starting cold");
+                if why == Unread::WithoutJournal
+                    && let Some(store) = &store
+                {
+                    // A later journal could come to the same number.
+                    store.drop_saved();
+                }
                 None
             }
             None => None,

@@ -3,8 +3,9 @@
 //! The file holds customers' facts, stock and prices, those read lately first, within a bound of bytes; the marks of
 //! invalidations that could concern them; and where in the journal the later ones begin. So what was invalidated before,
 //! during or after the saving is as gone after a restart as it was before. A file of another ERP, another way to ask it,
-//! another layout, or hash, from the future, or damaged is not read: the gateway then starts cold, and says so.
+//! another layout, or hash, from the future, without its journal, or damaged is not read: the gateway then starts cold, and says so.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub enum Unread {
     Foreign,
     /// Saved later than it is now: no age can be told.
     FromTheFuture,
+    /// The journal it goes on with is gone: what was declared wrong since is not known.
+    WithoutJournal,
     Garbled,
 }
 
@@ -113,8 +116,13 @@ pub fn save(
     ([head.0, writer.to.0], writer.counts)
 }
 
-/// Whether a file may be read, and what it begins with; what follows is left in `from`.
-pub fn open(from: &mut Unpacker<'_>, fingerprint: &str, now: Timestamp) -> Result<Head, Unread> {
+/// Whether a file may be read, and what it begins with; what follows is left in `from`. `segments` are the journal's.
+pub fn open(
+    from: &mut Unpacker<'_>,
+    fingerprint: &str,
+    segments: RangeInclusive<u64>,
+    now: Timestamp,
+) -> Result<Head, Unread> {
     let head = (|| {
         let magic = from.0.split_off(..MAGIC.len())?;
         let same = magic == MAGIC
@@ -131,6 +139,9 @@ pub fn open(from: &mut Unpacker<'_>, fingerprint: &str, now: Timestamp) -> Resul
         Some(Head { epochs_key, saved_at: Timestamp(from.signed()?), journal_from: from.number()? })
     })();
     let head = head.ok_or(Unread::Foreign)?;
+    if !segments.contains(&head.journal_from) && !mutant!(JournalNotMissed) {
+        return Err(Unread::WithoutJournal);
+    }
     if head.saved_at > now { Err(Unread::FromTheFuture) } else { Ok(head) }
 }
 
@@ -263,5 +274,62 @@ impl Reader<'_> {
         self.knowledge.parties.insert(customer.as_ref(), KnownParty { facts: Arc::new(facts), stamp, observed });
         self.counts.customers += 1;
         Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::{CacheConfig, Memory, Negatives};
+    use crate::erp::connector::Capabilities;
+    use crate::offer::calendar::Calendar;
+    use crate::offer::party::Parties;
+
+    const NOW: Timestamp = Timestamp(1_000_000);
+
+    fn saved() -> (Vec<u8>, u64) {
+        let cache = CacheConfig::default();
+        let knowledge = Knowledge {
+            memory: Memory::new(&cache),
+            negatives: Negatives::new(1 << 10),
+            parties: Parties::new(10),
+            epochs: Epochs::keyed(7),
+            calendar: Calendar(jiff::tz::TimeZone::UTC),
+            capabilities: Capabilities::plain(),
+        };
+        let now = Reading { mono: Mono(0), wall: NOW };
+        let ([head, rows], _) = save(&knowledge, "this ERP", 3, now, 1 << 20);
+        ([head, rows].concat(), Epochs::layout_of(7))
+    }
+
+    fn opened(file: &[u8], fingerprint: &str, segments: RangeInclusive<u64>, now: Timestamp) -> Result<Head, Unread> {
+        open(&mut Unpacker(file), fingerprint, segments, now)
+    }
+
+    #[test]
+    fn what_may_be_read() {
+        let (file, _) = saved();
+        let read = opened(&file, "this ERP", 3..=4, NOW).unwrap();
+        assert_eq!(read, Head { epochs_key: 7, saved_at: NOW, journal_from: 3 });
+        assert_eq!(opened(&file, "another ERP", 3..=4, NOW), Err(Unread::Foreign));
+        assert_eq!(opened(&file, "this ERP", 3..=4, Timestamp(NOW.0 - 1)), Err(Unread::FromTheFuture));
+        for gone in [1..=1, 1..=2, 4..=4] {
+            assert_eq!(opened(&file, "this ERP", gone.clone(), NOW), Err(Unread::WithoutJournal), "{gone:?}");
+        }
+    }
+
+    /// A program that puts words into other cells would take no notice of the marks.
+    #[test]
+    fn marks_of_a_program_that_hashes_otherwise_are_not_read() {
+        let (mut file, layout) = saved();
+        let packed = |number| {
+            let mut packer = Packer::default();
+            packer.number(number);
+            packer.0
+        };
+        let (own, other) = (packed(layout), packed(layout ^ 1));
+        let at = file.windows(own.len()).position(|bytes| bytes == own).expect("the layout is in the head");
+        file.splice(at..at + own.len(), other);
+        assert_eq!(opened(&file, "this ERP", 3..=3, NOW), Err(Unread::Foreign));
     }
 }

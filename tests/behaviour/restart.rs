@@ -219,3 +219,19 @@ async fn what_was_declared_wrong_to_a_process_that_knew_nothing_of_what_was_save
     drop(other);
     assert_eq!(list(&after, C, S).await.reason, Some("invalidated"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn prices_whose_journal_was_taken_away_are_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let before = first(folder.path());
+    before.one(C, S).await;
+    before.service.save().unwrap();
+    // It is in the journal only.
+    invalidate(&before, named(&[C], &[]), None, None).await;
+    let aside = folder.path().join("aside");
+    std::fs::rename(folder.path().join("invalidations"), aside).unwrap();
+    let after = restarted(&before, folder.path(), Duration::from_secs(1));
+    assert_eq!(list(&after, C, S).await.reason, Some("erp_unreachable"));
+    // A new journal comes to the number of the old one some day.
+    assert!(!folder.path().join("hot").exists());
+}

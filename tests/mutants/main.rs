@@ -81,6 +81,7 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::WidenToTooLittle, &[Unit("offer::invalidation"), Behaviour("invalidation")]),
     (Mutant::ReplaySkipped, &[Behaviour("restart"), Behaviour("invalidation")]),
     (Mutant::SavedCellsForgotten, &[Behaviour("restart"), Behaviour("invalidation")]),
+    (Mutant::JournalNotMissed, &[Unit("offer::warm"), Behaviour("restart")]),
     (Mutant::PendingNeverExpires, &[LEVELS]),
     (Mutant::PendingIgnored, &[LEVELS]),
     (Mutant::MissedForgotten, &[LEVELS]),

@@ -212,13 +212,8 @@ impl Invalidator {
         let kept = match self.store.clone() {
             None => waits.map_or(Ok(()), |waits| due.add(waits)),
             Some(store) => {
-                // What there is no room for is not written down either: after a restart it would be there.
-                let write = move || {
-                    let room = waits.as_ref().map_or(Ok(()), |waits| due.has_room(waits));
-                    store.append_if(room, &entries, || waits.map_or(Ok(()), |waits| due.add(waits)))
-                };
                 // A sync takes its time, and goes on if the caller leaves.
-                let written = tokio::task::spawn_blocking(write).await;
+                let written = tokio::task::spawn_blocking(move || store.keep(&entries, waits, &due)).await;
                 let written = written.map_err(|_| NOT_WRITTEN)?;
                 written.map_err(|error| {
                     tracing::error!(%error, "an invalidation could not be written down");
@@ -230,7 +225,7 @@ impl Invalidator {
     }
 }
 
-fn entry_of(due: &Due, now: Reading) -> Entry {
+pub(in crate::offer) fn entry_of(due: &Due, now: Reading) -> Entry {
     let at = match due.moment {
         Moment::Wall(at) => at,
         Moment::Mono(at) => now.wall.plus(at.since(now.mono)),
