@@ -1,8 +1,8 @@
 //! The stock ledger: the gateway's own durable copy of what sources said, and the only thing it cannot ask for again.
 //!
-//! Owns: what a change does, the order durable → visible → acknowledged, and current levels. Never asks the ERP,
-//! never knows a wire. The rules are pure and in one place; state is the fold of [`event::Event`]s, live and at replay by the
-//! same code.
+//! There are its words ([`event`], [`request`], [`config`]), current levels as readers see them ([`levels`]) and the change log
+//! ([`changes`]). Whoever judges changes, keeps them and answers for them is not there yet, so nothing feeds them. Never asks
+//! the ERP, never knows a wire. State is the fold of [`event::Event`]s, live and at replay by the same code.
 
 pub mod changes;
 pub mod config;
