@@ -69,10 +69,7 @@ impl<W: Waiter> Machine<W> {
                 return (Asked::Refused(Refusal::TooLate), Some(key));
             }
             let price = price.filter(|price| self.is_price_of(*price, &ask));
-            let flight = self.flights.get_mut(key);
-            if ask.knows_more_than(&flight.ask) && !mutant!(FirstFactsStay) {
-                flight.ask = ask;
-            }
+            let key = self.flight_for(hash, Some(key), ask);
             self.join(key, terms, need, waiter, price);
             return (answer(Asked::JoinedQueue), Some(key));
         }
@@ -98,7 +95,7 @@ impl<W: Waiter> Machine<W> {
         }
         // The price may have been dropped to make room.
         let price = price.filter(|price| self.is_price_of(*price, &ask));
-        let key = found.unwrap_or_else(|| self.flights.insert(hash, ask));
+        let key = self.flight_for(hash, found, ask);
         let flight = self.flights.get_mut(key);
         let standing = match (price.is_some(), flight.air.len() >= AIR_MAX) {
             (true, _) => Standing::Rides,
@@ -121,6 +118,16 @@ impl<W: Waiter> Machine<W> {
         }
         self.call_price(price, terms, class);
         (told.map_or(Asked::Queued, Asked::Background), Some(key))
+    }
+
+    /// The key's flight, whose next call is asked with the newest facts anybody brought. What is in the air left with its own.
+    fn flight_for(&mut self, hash: u64, found: Option<u32>, ask: Ask) -> u32 {
+        let Some(key) = found else { return self.flights.insert(hash, ask) };
+        let flight = self.flights.get_mut(key);
+        if ask.knows_more_than(&flight.ask) && !mutant!(FirstFactsStay) {
+            flight.ask = ask;
+        }
+        key
     }
 
     /// Whether this is the waiting price of the stock's SKU.
@@ -203,7 +210,7 @@ impl<W: Waiter> Machine<W> {
             self.forget_oldest_rider();
         }
         let group = ask.group(&self.capabilities);
-        let key = found.unwrap_or_else(|| self.flights.insert(hash, ask));
+        let key = self.flight_for(hash, found, ask);
         self.flights.get_mut(key).wait = Some(Wait {
             waiters: Vec::new(),
             standing: Standing::Rider,

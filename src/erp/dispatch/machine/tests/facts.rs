@@ -51,3 +51,20 @@ fn who_demands_newer_facts_does_not_join_a_call_that_left_with_older_ones() {
     assert_eq!(ask(150, 0), Asked::Queued, "the call left later than that, its facts were read before");
     assert_eq!(ask(0, 150), Asked::JoinedQueue, "nor may its facts be older than what was declared wrong");
 }
+
+#[test]
+fn the_call_after_one_in_the_air_is_asked_with_the_facts_of_who_waits_for_it() {
+    let mut machine = machine();
+    let account = Account::Public;
+    ask_as(&mut machine, price_knowing(100, 1), How { now: 200, ..HOW }, &account, 1);
+    let first = pump(&mut machine, 200).remove(0);
+    let by: Arc<str> = "r2".into();
+    let terms =
+        Terms { lane: Lane::Checkout, account: &account, deadline: at(9_000).mono, asked_by: &by, now: at(210) };
+    let demand = Demand { not_before: at(150).mono, min_stamp: Stamp(150) };
+    let want = Want { ask: price_knowing(150, 1), demand, need: Need::Awaited, with_price: false };
+    assert_eq!(machine.ask(&terms, want, Some(2)), Asked::Queued);
+    assert_eq!(land(&mut machine, &first, 220), [1]);
+    let next = machine.pump(at(220), Stamp(500)).remove(0);
+    assert_eq!(observed(&next), at(150), "not with those the call in the air left with");
+}
