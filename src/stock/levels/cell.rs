@@ -105,14 +105,16 @@ impl Cell {
         self.flags = if apart { self.flags | APART } else { self.flags & !APART };
     }
 
-    /// When anything of the level last moved.
+    /// When the unnamed row last moved or, without one, any row.
     pub fn changed_at(&self) -> Timestamp {
         self.changed_at
     }
 
+    /// A row kept apart moved or went. Beside an unnamed row the cell has no room for when that was: of several rows, those
+    /// that are left say when they moved.
     pub fn moved(&mut self, at: Timestamp, source: u16) {
-        self.changed_at = self.changed_at.max(at);
         if self.flags & PLAIN == 0 {
+            self.changed_at = self.changed_at.max(at);
             self.source = source;
         }
     }

@@ -126,6 +126,16 @@ fn a_row_gone_leaves_its_level_known() {
 }
 
 #[test]
+fn a_named_row_that_moves_leaves_the_unnamed_one_as_it_was() {
+    let levels = levels(&[]);
+    let later = Row { changed_at: Timestamp(NOW.0 + 9), ..row("2") };
+    levels.apply(&batch([told(key("A", "PARIS", OnHand, ""), row("1"))]));
+    levels.apply(&batch([told(key("A", "PARIS", OnHand, "lot"), later)]));
+    assert_eq!(levels.row(&key("A", "PARIS", OnHand, "")), Some(row("1")));
+    assert_eq!(only(&levels, "A", NOW).changed_at, Some(Timestamp(NOW.0 + 9)));
+}
+
+#[test]
 fn what_is_on_its_way_is_listed_with_its_day() {
     let levels = levels(&[]);
     let due = Row { expected_on: Some(date(2026, 12, 1)), ..row("7") };
