@@ -139,11 +139,6 @@ impl Breaker {
         }
     }
 
-    /// Whether the last calls went well, so that a failure now is rather the fault of what was asked.
-    pub fn is_well(&self) -> bool {
-        self.state == State::Closed && self.recent.back() != Some(&true)
-    }
-
     /// When it lets probes through, if it is open.
     pub fn opens_until(&self) -> Option<Mono> {
         match self.state {

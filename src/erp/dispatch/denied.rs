@@ -1,8 +1,8 @@
 //! Lines the ERP trips over: not asked again for a while, so that they cost no further calls.
 //!
 //! What is denied is the key that failed twice, the second time alone: one customer's line, and nobody else's. (A single
-//! failure may be the ERP's passing trouble.) Its SKU, or the customer where facts are asked,
-//! becomes a suspect for longer: whoever else asks for it has it asked in a call of its own, so that it can spoil no batch.
+//! failure may be the ERP's passing trouble.) Its SKU, or the customer where facts are asked, becomes a suspect for longer:
+//! whoever else asks for it has it asked in a call of its own, so that it can spoil no batch.
 
 use std::collections::VecDeque;
 use std::hash::Hash;

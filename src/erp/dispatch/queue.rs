@@ -302,10 +302,6 @@ impl Queue {
         self.groups[group as usize].lists[..Lane::COUNT].iter().map(List::len).sum()
     }
 
-    pub fn group(&self, key: u32) -> &Group {
-        &self.groups[self.places[key as usize].group as usize].group
-    }
-
     /// Keys waiting in a lane and class.
     pub fn lines(&self, lane: Lane, class: Class) -> usize {
         self.lines[class as usize][lane as usize]

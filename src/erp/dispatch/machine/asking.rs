@@ -152,7 +152,7 @@ impl<W: Waiter> Machine<W> {
     /// waits for, or one that would only come along.
     fn call_price(&mut self, price: Option<u32>, terms: &Terms<'_>, class: Class) {
         if let Some(price) = price {
-            self.lift(price, terms, class, false);
+            self.raise(price, (class, terms.lane), terms.account, false);
         }
     }
 
@@ -166,16 +166,12 @@ impl<W: Waiter> Machine<W> {
         }
         let waits = need == Need::Awaited && terms.now.mono < terms.deadline;
         let class = if waits { Class::Foreground } else { Class::Background };
-        self.lift(key, terms, class, price.is_some());
+        self.raise(key, (class, terms.lane), terms.account, price.is_some());
         let rides = self.flights.get(key).wait.as_ref().is_some_and(|wait| wait.standing == Standing::Rides);
         self.call_price(price.filter(|_| rides), terms, class);
     }
 
     /// Moves a waiting key into the lane of whoever needs it more urgently, and into their account. Never back.
-    fn lift(&mut self, key: u32, terms: &Terms<'_>, class: Class, rides: bool) {
-        self.raise(key, (class, terms.lane), terms.account, rides);
-    }
-
     pub(super) fn raise(&mut self, key: u32, (class, lane): (Class, Lane), account: &Account, rides: bool) {
         let flight = self.flights.get_mut(key);
         let Some(wait) = &mut flight.wait else { return };

@@ -6,7 +6,7 @@ use super::{CallId, Departure, InAir, LOWEST_EVERY, Machine, RIDER_LIFE, Waiter,
 use crate::clock::{Mono, Reading, Stamp};
 use crate::erp::connector::{AskedLine, Call, Header};
 use crate::erp::dispatch::Refusal;
-use crate::erp::dispatch::ask::{Ask, Group, StockAsk};
+use crate::erp::dispatch::ask::Ask;
 use crate::erp::dispatch::budget::Weight;
 use crate::erp::dispatch::flights::{Air, Standing, Wait};
 use crate::erp::dispatch::lane::{Account, Lane};
@@ -132,13 +132,12 @@ impl<W: Waiter> Machine<W> {
         };
         let mut keys = Vec::with_capacity(max.min(64));
         let own = self.queue.fill(head, max, guests, |key| !suspect(key), &mut keys);
-        let group = self.queue.group(head).clone();
         self.queue.charge(head, own, quantum);
         for &key in &keys {
             self.queue.remove(key);
         }
         self.again.first_call();
-        self.launch(keys, &group, (lane, class), false, now, stamp)
+        self.launch(keys, (lane, class), false, now, stamp)
     }
 
     /// Whether the last permit goes to this key although others wait: then its call is not made longer for nobody's sake.
@@ -172,20 +171,18 @@ impl<W: Waiter> Machine<W> {
             part.keys = if rest.is_empty() { suspects.split_off(suspects.len() - 1) } else { rest };
             self.again.part_alone(operation, suspects);
         }
-        let group = self.flights.get(part.keys[0]).ask.group(&self.capabilities);
         if part.half {
             self.tally.halves += 1;
         } else {
             self.tally.retries += 1;
         }
-        self.launch(part.keys, &group, (lane, class), part.half, now, stamp)
+        self.launch(part.keys, (lane, class), part.half, now, stamp)
     }
 
     /// Puts keys that have left the queue into the air.
     fn launch(
         &mut self,
         mut keys: Vec<u32>,
-        group: &Group,
         (lane, class): (Lane, Class),
         half: bool,
         now: Reading,
@@ -194,7 +191,7 @@ impl<W: Waiter> Machine<W> {
         let boarding = Boarding { id: CallId(self.next_call), start: now.mono, stamp };
         self.next_call += 1;
         let operation = operation_of(&self.flights.get(keys[0]).ask);
-        let asked_with = self.newest_header(&keys, group);
+        let asked_with = self.newest_header(&keys);
         // What is asked with a customer's facts brings nothing newer than those: who demands more does not join.
         let (as_of, as_of_stamp) = match &asked_with {
             Some(header) => header.no_newer_than(&self.capabilities, now, stamp),
@@ -213,7 +210,7 @@ impl<W: Waiter> Machine<W> {
             asked_by.get_or_insert_with(|| wait.asked_by.clone());
             flight.air.push(Air {
                 call: boarding.id,
-                start: now.mono,
+                start: boarding.start,
                 as_of: as_of.mono,
                 stamp: as_of_stamp,
                 was: wait,
@@ -221,7 +218,7 @@ impl<W: Waiter> Machine<W> {
             asks.push(flight.ask.clone());
         }
         let lines = keys.len();
-        let call = self.call(asked_with, group, &asks);
+        let call = self.call(asked_with, &asks);
         if let Call::Offers(header, lines) = &call {
             self.take_stock_along(&boarding, header, lines, &mut keys, &mut asks);
         }
@@ -287,48 +284,33 @@ impl<W: Waiter> Machine<W> {
     }
 
     /// Of the equal headers of these keys the one with the newest facts; `None` where none is asked with.
-    fn newest_header(&self, keys: &[u32], group: &Group) -> Option<Arc<Header>> {
-        let Group::Prices { header, .. } = group else { return None };
+    fn newest_header(&self, keys: &[u32]) -> Option<Arc<Header>> {
         let headers = keys.iter().filter_map(|key| match &self.flights.get(*key).ask {
             Ask::Price(header, _) => Some(header),
             Ask::Customer(_) | Ask::Stock(_) => None,
         });
-        let newest = headers.max_by_key(|header| (header.facts.observed.mono, header.facts.stamp));
-        Some(newest.unwrap_or(header).clone())
+        headers.max_by_key(|header| (header.facts.observed.mono, header.facts.stamp)).cloned()
     }
 
-    fn call(&self, prices_with: Option<Arc<Header>>, group: &Group, asks: &[Ask]) -> Call {
-        match group {
-            Group::Customers => Call::Customers(
-                asks.iter()
-                    .filter_map(|ask| match ask {
-                        Ask::Customer(customer) => Some(customer.clone()),
-                        _ => None,
-                    })
-                    .collect(),
-            ),
-            Group::Prices { header, .. } => {
-                let header = prices_with.unwrap_or_else(|| header.clone());
-                let lines = asks
-                    .iter()
-                    .filter_map(|ask| match ask {
-                        Ask::Price(_, line) => Some(line.clone()),
-                        _ => None,
-                    })
-                    .collect();
-                if self.capabilities.offers { Call::Offers(header, lines) } else { Call::Prices(header, lines) }
+    /// Asks that leave together are of one kind.
+    fn call(&self, prices_with: Option<Arc<Header>>, asks: &[Ask]) -> Call {
+        let (mut lines, mut skus, mut customers) = (Vec::new(), Vec::new(), Vec::new());
+        let mut stock_with = None;
+        for ask in asks {
+            match ask {
+                Ask::Price(_, line) => lines.push(line.clone()),
+                Ask::Stock(stock) => {
+                    stock_with.get_or_insert_with(|| stock.header.clone());
+                    skus.push(stock.sku.clone());
+                }
+                Ask::Customer(customer) => customers.push(customer.clone()),
             }
-            Group::Stock => {
-                let stock: Vec<&StockAsk> = asks
-                    .iter()
-                    .filter_map(|ask| match ask {
-                        Ask::Stock(stock) => Some(stock),
-                        _ => None,
-                    })
-                    .collect();
-                let header = stock.first().map(|first| first.header.clone()).expect("a group that leads is not empty");
-                Call::Stock(header, stock.into_iter().map(|ask| ask.sku.clone()).collect())
-            }
+        }
+        match (prices_with, stock_with) {
+            (Some(header), _) if self.capabilities.offers => Call::Offers(header, lines),
+            (Some(header), _) => Call::Prices(header, lines),
+            (None, Some(header)) => Call::Stock(header, skus),
+            (None, None) => Call::Customers(customers),
         }
     }
 }

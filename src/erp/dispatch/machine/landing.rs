@@ -147,9 +147,9 @@ impl<W: Waiter> Machine<W> {
             }
             return;
         }
-        // One whose SKU failed before is denied; the first after something succeeded is suspected, be the breaker half open: or a
-        // bad line that is the first to be tried each time would open it again for good. A second one in a row is rather the
-        // operation.
+        // One whose SKU failed before is denied; the first after something succeeded is suspected, be the breaker half open:
+        // or a bad line that is the first to be tried each time would open it again for good. A second one in a row is
+        // rather the operation.
         let first = self.lone_failures[operation] == 0;
         self.lone_failures[operation] += 1;
         if self.denied.is_suspect(&ask, now) {
