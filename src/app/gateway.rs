@@ -16,7 +16,7 @@ use super::telemetry;
 use crate::api::{self, Admin, Api};
 use crate::clock::Clock;
 use crate::erp::connectors::rest::RestConnector;
-use crate::offer::{OfferConfig, OfferService, Store};
+use crate::offer::{OfferService, Store};
 
 pub struct Gateway {
     /// Where both wires are answered.
@@ -45,8 +45,9 @@ impl Gateway {
         let (connector, offer, cache) = (Arc::new(connector), config.offer, &config.cache);
         let service = match &data {
             None => {
-                tracing::warn!("there is no server.data: announced changes and hot prices do not survive a restart");
-                let offer = OfferConfig { announce_in_memory: false, ..offer };
+                tracing::warn!(
+                    "there is no server.data: hot prices do not survive a restart, and announced changes are refused"
+                );
                 OfferService::new(connector, offer, cache, budget, config.calendar, clock)
             }
             Some(data) => {

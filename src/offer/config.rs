@@ -80,9 +80,6 @@ pub struct OfferConfig {
     pub ahead: Duration,
     /// Stock up to this, in base units, is LOW. Default 5.
     pub low_stock: Quantity,
-    /// Without a store, changes announced for later are taken all the same, and forgotten with the process. Default true; a
-    /// gateway without a data folder refuses them.
-    pub announce_in_memory: bool,
 }
 
 const fn ages(max_age: u64, stale_while_revalidate: u64, stale_if_error: u64) -> Ages {
@@ -130,7 +127,6 @@ impl Default for OfferConfig {
             no: NoAges::default(),
             ahead: Duration::from_secs(2 * HOUR),
             low_stock: "5".parse().expect("a decimal"),
-            announce_in_memory: true,
         }
     }
 }

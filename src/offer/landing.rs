@@ -147,11 +147,8 @@ impl OfferLanding {
         let knowledge = &*self.knowledge;
         // A price asked with the customer's facts is no newer than they are. A list's facts are its name: the reader's own
         // count when it is read.
-        let (observed, stamp) = if mutant!(FactsHaveNoStamp) {
-            (header.no_newer_than(&knowledge.capabilities, start, stamp).0, stamp)
-        } else {
-            header.no_newer_than(&knowledge.capabilities, start, stamp)
-        };
+        let (observed, as_new) = header.no_newer_than(&knowledge.capabilities, start, stamp);
+        let stamp = if mutant!(FactsHaveNoStamp) { stamp } else { as_new };
         let matched = matching::match_prices(lines, header.currency, rows, knowledge.capabilities.absent_line);
         self.foreign.increment(matched.foreign_rows as u64);
         let list = header.for_list.as_ref();

@@ -64,6 +64,9 @@ impl<R: Clone> Fact<R> {
             Fact::Held { row, source, .. } if *source != Source::Erp && is_gone(row) => {
                 *self = Fact::Failed("invalidated");
             }
+            Fact::No(no, source) if *source != Source::Erp && no.stamp < needed.gone_below => {
+                *self = Fact::Failed("invalidated");
+            }
             Fact::Waiting { fallback, gone } if fallback.as_ref().is_some_and(|left| is_gone(&left.row)) => {
                 *fallback = None;
                 *gone = Some(WhyGone::Invalidated);

@@ -173,7 +173,7 @@ impl OfferService {
                 Err(why) => tracing::error!(?why, "what was saved is read in part only"),
             }
         }
-        let invalidator = Invalidator::new(knowledge.clone(), store.clone(), clock, config.announce_in_memory);
+        let invalidator = Invalidator::new(knowledge.clone(), store.clone(), clock);
         if let Some(store) = &store {
             invalidator.replay(store.take_found(), head.map(|head| head.journal_from), now);
         }

@@ -3,7 +3,8 @@
 //! The file holds customers' facts, stock and prices, those read lately first, within a bound of bytes; the marks of
 //! invalidations that could concern them; and where in the journal the later ones begin. So what was invalidated before,
 //! during or after the saving is as gone after a restart as it was before. A file of another ERP, another way to ask it,
-//! another layout, or hash, from the future, without its journal, or damaged is not read: the gateway then starts cold, and says so.
+//! another layout or hash, from the future, without its journal, or damaged is not read: the gateway then starts cold, and
+//! says so.
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use comptoir::offer::{Explanation, Invalidation, LineQuery, LineStatus, Named, O
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use crate::rig::{Rig, net, price_freshness, rig, rig_behaving, rig_of, rig_with};
+use crate::rig::{Rig, net, price_freshness, rig, rig_behaving, rig_of, rig_with, rig_with_data};
 
 const C: &str = "C-00042";
 const S: &str = "SKU-000001";
@@ -219,7 +219,7 @@ async fn an_invalidated_price_says_which_word_it_loses_to() {
 
 #[tokio::test(start_paused = true)]
 async fn an_announced_change_is_an_edge() {
-    let rig = rig();
+    let rig = rig_with_data();
     rig.one(C, S).await;
     let at = rig.clock.read().wall.plus(Duration::from_secs(3600));
     let named =

@@ -8,7 +8,7 @@ use comptoir::erp::connectors::simulated::{Faults, SimulatedOptions};
 use comptoir::erp::dispatch::Budget;
 use comptoir::offer::{Invalidated, Invalidation, InvalidationError, LineAnswer, LineStatus, Named, Source};
 
-use crate::rig::{Rig, net, price_freshness, rig, rig_with, stock_freshness};
+use crate::rig::{Rig, net, price_freshness, rig, rig_with, rig_with_data, stock_freshness};
 
 const C: &str = "C-00042";
 const S: &str = "SKU-000001";
@@ -190,7 +190,7 @@ async fn what_is_fetched_while_prices_settle_is_served_and_expires_at_the_end() 
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_served_past_an_announced_change() {
-    let rig = rig();
+    let rig = rig_with_data();
     set_price(&rig, "1.0000");
     rig.one(C, S).await;
     let at = rig.clock.read().wall.plus(Duration::from_secs(30));
@@ -220,7 +220,7 @@ async fn nothing_is_served_past_an_announced_change() {
 
 #[tokio::test(start_paused = true)]
 async fn an_announced_change_settles_like_any_other() {
-    let rig = rig();
+    let rig = rig_with_data();
     let (at, settle) = (rig.clock.read().wall.plus(Duration::from_secs(10)), Some(Duration::from_secs(5)));
     let asked = Invalidation { named: named(&[C], &[S]), at: Some(at), settle, request_id: "test".into() };
     let done = rig.service.invalidate(asked).await.unwrap();
@@ -289,7 +289,7 @@ async fn a_price_asked_with_facts_that_were_declared_wrong_meanwhile_is_not_reme
 
 #[tokio::test(start_paused = true)]
 async fn who_waits_past_an_announced_change_is_not_given_what_was_held_before() {
-    let rig = rig();
+    let rig = rig_with_data();
     list(&rig, C, S).await;
     let at = Timestamp(rig.clock.read().wall.0 + 20);
     rig.service
@@ -303,4 +303,19 @@ async fn who_waits_past_an_announced_change_is_not_given_what_was_held_before() 
     assert_eq!((lines[0].status, lines[0].reason), (LineStatus::Unavailable, Some("invalidated")));
     assert_eq!(lines[1].status, LineStatus::Ok);
     assert_eq!(price_freshness(&list(&rig, C, S).await).unwrap().source, Source::Erp);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_no_that_was_held_does_not_outlast_an_announced_change_either() {
+    let rig = rig_with_data();
+    rig.know(C).await;
+    assert_eq!(list(&rig, C, "NO-SUCH-SKU").await.status, LineStatus::UnknownSku);
+    let named = Named { all: true, ..Named::default() };
+    let at = Some(Timestamp(rig.clock.read().wall.0 + 20));
+    rig.service.invalidate(Invalidation { named, at, settle: None, request_id: "test".into() }).await.unwrap();
+    let mut query = rig.query(Some(C), ["NO-SUCH-SKU", "SKU-000002"]);
+    query.purpose = Purpose::List;
+    let lines = rig.ask(query).await.lines;
+    assert_eq!((lines[0].status, lines[0].reason), (LineStatus::Unavailable, Some("invalidated")));
+    assert_eq!(lines[1].status, LineStatus::Ok);
 }

@@ -15,6 +15,7 @@ use comptoir::offer::{
     OfferService, Parts, PriceAnswer, Store,
 };
 use jiff::tz::TimeZone;
+use tempfile::TempDir;
 
 /// 2026-11-22T10:00:00Z.
 pub const START: Timestamp = Timestamp(1_795_341_600_000);
@@ -23,6 +24,8 @@ pub struct Rig {
     pub service: Arc<OfferService>,
     pub erp: Arc<Simulator>,
     pub clock: Clock,
+    /// Its data folder, where it has one of its own.
+    _data: Option<TempDir>,
 }
 
 pub fn rig() -> Rig {
@@ -31,6 +34,13 @@ pub fn rig() -> Rig {
 
 pub fn rig_with(options: SimulatedOptions, budget: Budget) -> Rig {
     rig_of(CatalogueConfig::default(), options, budget)
+}
+
+/// With a data folder: changes can be announced.
+pub fn rig_with_data() -> Rig {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path(), "this ERP".into()).unwrap();
+    Rig { _data: Some(data), ..rig_keeping(store, START) }
 }
 
 /// Over an ERP that is not always 50 ms a call, four at a time.
@@ -86,7 +96,7 @@ fn build_with(
         None => OfferService::new(connector, offer, &cache, budget, calendar, clock),
         Some(store) => OfferService::with_store(connector, offer, &cache, budget, calendar, clock, store),
     };
-    Rig { service, erp, clock }
+    Rig { service, erp, clock, _data: None }
 }
 
 impl Rig {

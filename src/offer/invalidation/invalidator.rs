@@ -33,8 +33,6 @@ pub struct Invalidator {
     store: Option<Arc<Store>>,
     clock: Clock,
     announced: AtomicU64,
-    /// Announced changes are taken without a store.
-    announce_in_memory: bool,
     metrics: Metrics,
 }
 
@@ -46,10 +44,10 @@ struct Metrics {
 }
 
 impl Invalidator {
-    /// Without a store, what waits is forgotten with the process; taken only if `announce_in_memory`.
-    pub fn new(knowledge: Arc<Knowledge>, store: Option<Arc<Store>>, clock: Clock, announce_in_memory: bool) -> Self {
+    /// Without a store, changes announced for later are refused: they would be forgotten with the process.
+    pub fn new(knowledge: Arc<Knowledge>, store: Option<Arc<Store>>, clock: Clock) -> Self {
         let (announced, metrics) = (AtomicU64::new(0), Metrics::new());
-        Self { knowledge, due: Arc::default(), store, clock, announced, announce_in_memory, metrics }
+        Self { knowledge, due: Arc::default(), store, clock, announced, metrics }
     }
 
     /// In effect, or kept until its moment, when it returns.
@@ -61,7 +59,7 @@ impl Invalidator {
         let now = self.clock.read();
         let due = |moment, effect| Due { moment, effect, named: named.clone(), reach, request_id: request_id.clone() };
         if let Some(at) = at.filter(|at| *at > now.wall) {
-            if self.store.is_none() && !self.announce_in_memory {
+            if self.store.is_none() {
                 return Err(InvalidationError::NotDurable {
                     why: "announced changes need a data folder (server.data)",
                 });
