@@ -22,6 +22,7 @@ pub enum Mutant {
     RiderCausesCall,
     RefusedKeyForgotten,
     ShedHighestFirst,
+    LongestWaitIgnored,
     // erp::dispatch, the budget
     SlotBackAtEnd,
     BurstOff,
@@ -97,6 +98,7 @@ impl Mutant {
         Mutant::RiderCausesCall,
         Mutant::RefusedKeyForgotten,
         Mutant::ShedHighestFirst,
+        Mutant::LongestWaitIgnored,
         Mutant::SlotBackAtEnd,
         Mutant::BurstOff,
         Mutant::PermitsOff,

@@ -44,6 +44,7 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::RiderCausesCall, &[MACHINE]),
     (Mutant::RefusedKeyForgotten, &[MACHINE, Seeds(50)]),
     (Mutant::ShedHighestFirst, &[MACHINE, Seeds(50)]),
+    (Mutant::LongestWaitIgnored, &[MACHINE]),
     (Mutant::SlotBackAtEnd, &[BUDGET, Seeds(200)]),
     (Mutant::BurstOff, &[BUDGET, Seeds(50)]),
     (Mutant::PermitsOff, &[BUDGET, Seeds(50)]),

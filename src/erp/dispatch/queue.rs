@@ -2,8 +2,8 @@
 //!
 //! Every waiting key stands in two orders. In its account's, so that it has a turn: per lane and class, and for each kind of
 //! operation apart (so that one whose breaker is open holds up no other), accounts take turns by deficit round robin, where
-//! a turn is worth a full call and a call costs its lines. And in its group's, by lane and class, so that a call that leaves
-//! finds who else could come along.
+//! a turn is worth a full call and a call costs its lines; of the operations' first turns the one that has waited longest is
+//! next. And in its group's, by lane and class, so that a call that leaves finds who else could come along.
 //!
 //! Somebody waits for what is in the foreground, nobody for what is in the background. All foreground goes before all
 //! background, whatever the lanes: a lane says how urgent a caller is, and the background has none.
@@ -70,6 +70,8 @@ struct Turn {
     ring: usize,
     /// Lines it may still send this turn.
     credit: i64,
+    /// Which of all turns it was to begin to wait.
+    since: u64,
 }
 
 #[derive(Debug)]
@@ -112,8 +114,8 @@ pub struct Queue {
     lines: [[usize; Lane::COUNT]; CLASSES],
     /// Groups with somebody in that lane and class.
     occupied: [[usize; Lane::COUNT]; CLASSES],
-    /// Whose operation it was last, by lane and class.
-    operation_last: [[usize; Lane::COUNT]; CLASSES],
+    /// Turns that began to wait so far.
+    turns_begun: u64,
     /// What was looked up last: a page's lines share their account and group.
     recent_turn: u32,
     recent_group: u32,
@@ -138,7 +140,7 @@ impl Default for Queue {
             hasher: FixedState::default(),
             lines: [[0; Lane::COUNT]; CLASSES],
             occupied: [[0; Lane::COUNT]; CLASSES],
-            operation_last: [[0; Lane::COUNT]; CLASSES],
+            turns_begun: 0,
             recent_turn: 0,
             recent_group: 0,
         }
@@ -199,7 +201,9 @@ impl Queue {
         }
     }
 
-    /// The key whose turn it is at this lane and class, among operations that may leave. A turn is worth `quantum` lines.
+    /// The key whose turn it is at this lane and class, among operations that may leave: of their first turns the one that has
+    /// waited longest. Were they to alternate, a short queue would send a call of a few lines for each full one of the long
+    /// queue. A turn is worth `quantum` lines.
     pub fn head(
         &mut self,
         lane: Lane,
@@ -207,10 +211,12 @@ impl Queue {
         may_leave: [bool; OPERATIONS],
         quantum: [usize; OPERATIONS],
     ) -> Option<u32> {
-        let last = self.operation_last[class as usize][lane as usize];
-        let operation = (1..=OPERATIONS).map(|step| (last + step) % OPERATIONS).find(|&operation| {
-            may_leave[operation] && !self.rings[Spot { lane, class, operation }.ring()].is_empty()
-        })?;
+        let waiting = |operation: usize| {
+            let turn = self.rings[Spot { lane, class, operation }.ring()].first()?;
+            let since = if mutant!(LongestWaitIgnored) { 0 } else { self.turns[turn as usize].since };
+            Some((since, operation))
+        };
+        let (_, operation) = (0..OPERATIONS).filter(|operation| may_leave[*operation]).filter_map(waiting).min()?;
         let ring = Spot { lane, class, operation }.ring();
         loop {
             let turn = self.rings[ring].first()?;
@@ -227,11 +233,9 @@ impl Queue {
 
     /// The key at the head departed with so many lines of its account's: they are charged. To be told before it is removed.
     pub fn charge(&mut self, head: u32, lines: usize, quantum: usize) {
-        let Place { turn, list, .. } = self.places[head as usize];
+        let turn = self.places[head as usize].turn;
         let held = &mut self.turns[turn as usize];
         let ring = held.ring;
-        let (class, lane) = (list as usize / Lane::COUNT, list as usize % Lane::COUNT);
-        self.operation_last[class][lane] = ring % OPERATIONS;
         // A call of one line is not much cheaper than one of a few: at least an eighth of a turn.
         held.credit -= lines.max(quantum / 8).max(1) as i64;
         if held.credit <= 0 && !mutant!(RoundRobinOff) {
@@ -242,6 +246,8 @@ impl Queue {
     fn rotate(&mut self, ring: usize, turn: u32) {
         self.rings[ring].remove(&mut self.ring_links, turn);
         self.rings[ring].push_back(&mut self.ring_links, turn);
+        self.turns_begun += 1;
+        self.turns[turn as usize].since = self.turns_begun;
     }
 
     /// Puts into `batch` who leaves with `head`, itself first: its account's own keys of its group, then the others' of its
@@ -412,7 +418,9 @@ impl Queue {
         let turn = match self.find_turn(ring, account) {
             Some(turn) => turn,
             None => {
-                let held = Turn { keys: List::default(), account: account.clone(), ring, credit: 0 };
+                self.turns_begun += 1;
+                let since = self.turns_begun;
+                let held = Turn { keys: List::default(), account: account.clone(), ring, credit: 0, since };
                 let turn = match self.free_turns.pop() {
                     Some(turn) => {
                         self.turns[turn as usize] = held;

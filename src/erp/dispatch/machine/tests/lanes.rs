@@ -245,3 +245,28 @@ fn stock_that_stops_riding_makes_no_third_call() {
     let there = machine.whereabouts(&stock(1), at(2).mono);
     assert_eq!((there.air.len(), there.waiting.map(|waiting| waiting.standing)), (2, Some("parked")));
 }
+
+#[test]
+fn whoever_has_waited_longest_is_next_whatever_is_asked() {
+    let facts = |id: &str| Ask::Customer(Some(CustomerId::new(id).unwrap()));
+    let (mut machine, mut last) = busy(1, 10);
+    for sku in 0..25 {
+        ask_how(&mut machine, price("A", sku), HOW, sku);
+    }
+    ask_how(&mut machine, price("B", 0), HOW, 0);
+    ask_as(&mut machine, facts("D"), HOW, &account(&price("D", 0)), 0);
+    ask_how(&mut machine, price("C", 0), HOW, 0);
+    ask_as(&mut machine, facts("E"), HOW, &account(&price("E", 0)), 0);
+    let mut order = Vec::new();
+    while machine.waiting() > 0 {
+        land(&mut machine, &last, 1);
+        last = pump(&mut machine, 1).remove(0);
+        order.push(match &last.call {
+            Call::Customers(customers) => ("facts".to_owned(), customers.len()),
+            _ => of(&last),
+        });
+    }
+    // The facts wait their turn, the others' go along; who asks for much does not come before them again.
+    let order: Vec<(&str, usize)> = order.iter().map(|(whose, lines)| (whose.as_str(), *lines)).collect();
+    assert_eq!(order, [("A", 10), ("B", 1), ("facts", 2), ("C", 1), ("A", 10), ("A", 5)]);
+}
