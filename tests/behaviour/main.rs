@@ -9,6 +9,7 @@ mod edges;
 mod explain;
 mod fairness;
 mod freshness;
+mod goodput;
 mod hammer;
 mod invalidation;
 mod isolation;

@@ -57,6 +57,11 @@ pub fn rig_of(catalogue: CatalogueConfig, options: SimulatedOptions, budget: Bud
     build(catalogue, quick(), options, budget, OfferConfig::default())
 }
 
+/// Selling this, and behaving like this.
+pub fn rig_of_all(catalogue: CatalogueConfig, behaviour: Behaviour, options: SimulatedOptions, budget: Budget) -> Rig {
+    build(catalogue, behaviour, options, budget, OfferConfig::default())
+}
+
 fn quick() -> Behaviour {
     Behaviour::fixed(Duration::from_millis(50), 4)
 }

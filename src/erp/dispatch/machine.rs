@@ -181,8 +181,8 @@ pub struct Machine<W> {
     calls: HashMap<CallId, InAir, RandomState>,
     next_call: u64,
     refused: Vec<(W, Refusal)>,
-    /// The price asked just before, if it waits: the stock of its SKU may ride with it.
-    price_before: Option<u32>,
+    /// The price asked just before, and what came of it: the stock of its SKU may ride with it.
+    price_before: Option<(Asked, Option<u32>)>,
     /// Lines that failed alone since the operation last succeeded.
     lone_failures: [u32; OPERATIONS],
     /// A search among the lines of a failed call ended without any success, and there has been none since.

@@ -18,14 +18,29 @@ impl<W: Waiter> Machine<W> {
     pub fn ask(&mut self, terms: &Terms<'_>, want: Want, waiter: Option<W>) -> Asked {
         let price = self.price_before.take().filter(|_| want.with_price && self.capabilities.offers);
         let is_price = matches!(want.ask, Ask::Price(..));
-        let (asked, key) = self.decide(terms, want, waiter, price);
-        if is_price && asked.waits() {
-            self.price_before = key;
-        }
-        asked
+        let decided = self.decide(terms, want, waiter, price);
+        self.price_before = is_price.then_some(decided);
+        decided.0
     }
 
-    fn decide(&mut self, terms: &Terms<'_>, want: Want, waiter: Option<W>, price: Option<u32>) -> (Asked, Option<u32>) {
+    /// `price`: what came of the price asked just before, where the want is the stock of its SKU.
+    fn decide(
+        &mut self,
+        terms: &Terms<'_>,
+        want: Want,
+        waiter: Option<W>,
+        price: Option<(Asked, Option<u32>)>,
+    ) -> (Asked, Option<u32>) {
+        // Where there is no time for the price there is none for its stock: a call for that alone would take the place of one
+        // that brings both.
+        let is_too_late = |asked: &Asked| match asked {
+            Asked::Background(refusal) | Asked::Refused(refusal) => {
+                *refusal == Refusal::TooLate && !mutant!(StockOutlastsPrice)
+            }
+            Asked::JoinedAir | Asked::JoinedQueue | Asked::Queued => false,
+        };
+        let too_late = price.map(|(asked, _)| asked).filter(is_too_late);
+        let price = price.and_then(|(asked, key)| key.filter(|_| asked.waits()));
         let Want { ask, demand, mut need, .. } = want;
         let mut waiter = waiter;
         let now = terms.now.mono;
@@ -50,9 +65,10 @@ impl<W: Waiter> Machine<W> {
         }
         // What holds for everybody who asks for this now. The key goes on in the background all the same, unless it is bad.
         let mut told = None;
-        if let Some(refusal) = self.no_use(&ask, terms) {
+        if let Some(refusal) = self.no_use(&ask, terms).or(too_late.map(|_| Refusal::TooLate)) {
             self.refused.extend(waiter.take().map(|waiter| (waiter, refusal)));
-            if refusal == Refusal::Denied || mutant!(RefusedKeyForgotten) {
+            let dropped = matches!(too_late, Some(Asked::Refused(_)));
+            if refusal == Refusal::Denied || dropped || mutant!(RefusedKeyForgotten) {
                 return (Asked::Refused(refusal), None);
             }
             told = Some(refusal);
@@ -283,11 +299,14 @@ impl<W: Waiter> Machine<W> {
         sank
     }
 
-    /// Nobody waits for this any more: it goes on in the background of its lane.
+    /// Nobody waits for this any more, nor for the stock that rides with it: it goes on in the background of its lane.
     pub(super) fn sink(&mut self, key: u32) {
         self.queue.remove(key);
-        if let Some(wait) = &mut self.flights.get_mut(key).wait {
-            wait.class = Class::Background;
+        let stock = self.riding_stock(key).filter(|_| !mutant!(SunkPriceLeavesStock));
+        for key in std::iter::once(key).chain(stock) {
+            if let Some(wait) = &mut self.flights.get_mut(key).wait {
+                wait.class = Class::Background;
+            }
         }
         self.enqueue(key);
         self.tally.sunk += 1;

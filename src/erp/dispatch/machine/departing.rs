@@ -97,8 +97,11 @@ impl<W: Waiter> Machine<W> {
                     // Who cannot be answered in time any more would only take the place of those who can.
                     let operation = operation_of(&self.flights.get(key).ask);
                     let lines = self.queue.company(key, sizes[operation]);
-                    if !self.is_awaited(key, self.lands(operation, lines, now)) {
-                        self.sink(key);
+                    let lands = self.lands(operation, lines, now);
+                    if !self.is_awaited(key, lands) {
+                        // Fewer lines would land sooner. But a few cost nearly as much as a whole page, and others wait.
+                        let others = self.queue.lines(lane, class) > lines && !mutant!(LatePageTrimmed);
+                        self.make_way(key, if others { lines } else { 1 }, lands);
                         continue;
                     }
                 }
@@ -107,6 +110,14 @@ impl<W: Waiter> Machine<W> {
         }
         let (operation, (class, lane)) = again?;
         self.usage.may_depart(weight(lane, class), limit, now).then_some(Next::Again(operation, lane, class))
+    }
+
+    /// Of so many lines that would leave with this head, those sink that land too late for whoever waits for them.
+    fn make_way(&mut self, head: u32, lines: usize, lands: Mono) {
+        let mut together = Vec::new();
+        self.queue.fill(head, lines, Guests::None, |_| true, &mut together);
+        together.retain(|key| !self.is_awaited(*key, lands));
+        together.into_iter().for_each(|key| self.sink(key));
     }
 
     /// The most urgent of what is to be asked once more.

@@ -2,17 +2,31 @@
 
 use super::*;
 
-/// A machine that knows what a call takes: `micros` each, whatever its size.
+/// A machine that knows what a call takes: so long, whatever its size.
 fn learned(permits: usize, max_items: usize, millis: u64) -> (Machine<Until>, u64) {
     let mut machine = Machine::new(capabilities(max_items), &budget(permits), Mono(0));
-    let mut now = 0;
-    for sku in 0..4 {
-        ask_how(&mut machine, price("teacher", sku), How { now, ..HOW }, Until(u64::MAX / 2000, 0));
-        let call = pump(&mut machine, now).remove(0);
-        now += millis;
-        land(&mut machine, &call, now);
-    }
+    let now = teach(&mut machine, &[(1, millis); 4]);
     (machine, now)
+}
+
+/// Calls of so many lines take so long. What time it is then.
+fn teach(machine: &mut Machine<Until>, calls: &[(usize, u64)]) -> u64 {
+    let mut now = 0;
+    for &(lines, millis) in calls {
+        for sku in 0..lines {
+            ask_how(machine, price("teacher", sku), How { now, ..HOW }, Until(u64::MAX / 2000, 0));
+        }
+        let call = pump(machine, now).remove(0);
+        now += millis;
+        land(machine, &call, now);
+    }
+    now
+}
+
+/// The same, of an ERP whose calls for prices bring stock.
+fn offers(max_items: usize, queue_lines_max: usize) -> Machine<Until> {
+    let capabilities = Capabilities { offers: true, ..capabilities(max_items) };
+    Machine::new(capabilities, &Budget { queue_lines_max, ..budget(1) }, Mono(0))
 }
 
 #[test]
@@ -141,4 +155,71 @@ fn stock_no_more_urgent_than_its_price_makes_room_with_it() {
     ask_how(&mut machine, price("C", 2), lane(Lane::Cart), 3);
     assert_eq!(machine.take_refused(), [(1, Refusal::QueueFull), (2, Refusal::QueueFull)]);
     assert_eq!(machine.waiting(), 1, "and does not come back as a call for stock");
+}
+
+#[test]
+fn a_page_that_comes_too_late_makes_way_whole_if_others_wait() {
+    let late = |others: bool| {
+        let mut machine = Machine::new(capabilities(10), &budget(1), Mono(0));
+        // 100 ms a line and 100 more.
+        let now = teach(&mut machine, &[(1, 200), (10, 1100), (1, 200), (10, 1100)]);
+        ask_how(&mut machine, price("first", 0), How { now, ..HOW }, Until(now + 9000, 0));
+        let first = pump(&mut machine, now).remove(0);
+        for sku in 0..10 {
+            ask_how(&mut machine, price("late", sku), How { now, time: 2000, ..HOW }, Until(now + 2000, sku));
+        }
+        if others {
+            ask_how(&mut machine, price("there", 0), How { now, time: 9000, ..HOW }, Until(now + 9000, 0));
+        }
+        // 1,000 ms are left: too few for ten lines, and enough for some.
+        land(&mut machine, &first, now + 1000);
+        let next = pump(&mut machine, now + 1000).remove(0);
+        (of(&next), next.background)
+    };
+    assert_eq!(late(true), (("there".into(), 1), false));
+    let ((whose, lines), background) = late(false);
+    assert!(whose == "late" && !background && (4..10).contains(&lines), "{whose} {lines}");
+}
+
+#[test]
+fn stock_sinks_with_its_price_and_does_not_come_back_alone() {
+    let mut machine = offers(10, 3);
+    let now = teach(&mut machine, &[(1, 100); 4]);
+    ask_how(&mut machine, price("first", 0), How { now, ..HOW }, Until(now + 9000, 0));
+    let first = pump(&mut machine, now).remove(0);
+    let gone = How { now, time: 500, ..HOW };
+    ask_how(&mut machine, price("gone", 1), gone, Until(now + 500, 1));
+    ask_how(&mut machine, stock(1), How { rides: true, ..gone }, Until(now + 500, 2));
+    ask_how(&mut machine, price("there", 2), How { now, ..HOW }, Until(now + 9000, 3));
+    land(&mut machine, &first, now + 1000);
+    assert_eq!(of(&pump(&mut machine, now + 1000)[0]).0, "there");
+    // The price has sunk, and makes room; nobody waits for its stock either.
+    let how = How { now: now + 1000, ..HOW };
+    ask_how(&mut machine, price("C", 3), how, Until(now + 9000, 4));
+    ask_how(&mut machine, price("D", 4), how, Until(now + 9000, 5));
+    assert_eq!(machine.waiting(), 2);
+    assert_eq!(machine.take_refused().len(), 2);
+}
+
+#[test]
+fn stock_of_a_price_that_comes_too_late_is_refused_with_it() {
+    // Room for all, or for what waits already.
+    for room in [100, 2] {
+        let mut machine = offers(10, room);
+        let now = teach(&mut machine, &[(1, 1000); 4]);
+        let how = How { now, time: 1200, lane: Lane::List, ..HOW };
+        ask_how(&mut machine, price("first", 0), how, Until(now + 1200, 0));
+        pump(&mut machine, now);
+        // There is a call for stock to go along with.
+        ask_how(&mut machine, stock(98), how, Until(now + 1200, 1));
+        ask_how(&mut machine, price("before", 1), how, Until(now + 1200, 2));
+        let price = ask_how(&mut machine, price("C", 2), How { time: 700, ..how }, Until(now + 700, 3));
+        let stock = ask_how(&mut machine, stock(2), How { time: 700, rides: true, ..how }, Until(now + 700, 4));
+        assert_eq!(
+            price,
+            if room > 2 { Asked::Background(Refusal::TooLate) } else { Asked::Refused(Refusal::TooLate) }
+        );
+        assert_eq!(stock, price);
+        assert_eq!(machine.take_refused().len(), 2);
+    }
 }
