@@ -29,6 +29,7 @@ pub enum Mutant {
     // erp::dispatch, the budget
     SlotBackAtEnd,
     BurstOff,
+    LowLanesTakeEachToken,
     PermitsOff,
     MaintenanceOff,
     UncleanStartOff,
@@ -107,6 +108,7 @@ impl Mutant {
         Mutant::StockOutlastsPrice,
         Mutant::SlotBackAtEnd,
         Mutant::BurstOff,
+        Mutant::LowLanesTakeEachToken,
         Mutant::PermitsOff,
         Mutant::MaintenanceOff,
         Mutant::UncleanStartOff,

@@ -50,6 +50,7 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::StockOutlastsPrice, &[MACHINE]),
     (Mutant::SlotBackAtEnd, &[BUDGET, Seeds(200)]),
     (Mutant::BurstOff, &[BUDGET, Seeds(50)]),
+    (Mutant::LowLanesTakeEachToken, &[BUDGET, Behaviour("overload")]),
     (Mutant::PermitsOff, &[BUDGET, Seeds(50)]),
     (Mutant::MaintenanceOff, &[MACHINE, BUDGET, Seeds(200)]),
     (Mutant::UncleanStartOff, &[BUDGET, Seeds(200)]),

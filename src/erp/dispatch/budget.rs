@@ -6,8 +6,9 @@
 //! Tokens flow back at the rate of the minute, so that of the calls a minute allows no more than the burst leave at one
 //! moment; the background takes one only when none is missing.
 //!
-//! The low lanes are under a ceiling: all permits but one, four fifths of the minute. With a single permit there is nothing to
-//! hold back, and a call of a low lane that is in the air delays an urgent one by its whole length.
+//! The low lanes are under a ceiling: all permits but one, four fifths of the minute and of the tokens that flow back. With a
+//! single permit there is nothing to hold back, and a call of a low lane that is in the air delays an urgent one by its whole
+//! length. Did they take each token as it comes, whoever is urgent would wait for the next.
 //!
 //! What cannot be known is the minute before this process started: its calls still count at the ERP. After an unclean end
 //! even its permits may be taken, so until the hard limit has passed there is one call at a time and no burst.
@@ -83,8 +84,9 @@ pub struct Usage {
     /// `calls_per_minute` of them.
     ended: VecDeque<(Mono, bool)>,
     low_ended: usize,
-    /// What is left of the burst, in parts of [`TOKEN`], and when that was worked out.
+    /// What is left of the burst, in parts of [`TOKEN`], what of it the low lanes may take, and when that was worked out.
     level: u64,
+    low_level: u64,
     level_at: Mono,
     closed: Closed,
 }
@@ -115,10 +117,12 @@ impl Usage {
             ended: VecDeque::new(),
             low_ended: 0,
             level: 0,
+            low_level: 0,
             level_at: start,
             closed: Closed::default(),
         };
         usage.level = usage.capacity(start);
+        usage.low_level = usage.low_capacity(start);
         usage
     }
 
@@ -140,6 +144,9 @@ impl Usage {
         if ceiling && self.low_in_flight + self.low_ended >= low_share(calls) {
             return false;
         }
+        if ceiling && self.low_level < TOKEN && !mutant!(LowLanesTakeEachToken) {
+            return false;
+        }
         let needed = if weight.paced { self.capacity(now) } else { TOKEN };
         self.level >= needed || mutant!(BurstOff)
     }
@@ -149,6 +156,9 @@ impl Usage {
         self.in_flight += 1;
         self.low_in_flight += usize::from(low);
         self.level = self.level.saturating_sub(TOKEN);
+        if low {
+            self.low_level = self.low_level.saturating_sub(TOKEN);
+        }
     }
 
     /// A call is over.
@@ -180,10 +190,13 @@ impl Usage {
         }
         // The next token for those who wait, or all of them for the background.
         let needed = if self.level < TOKEN { TOKEN } else { self.capacity(now.mono) };
-        let token = (self.level < needed)
-            .then(|| now.mono.plus(Duration::from_micros((needed - self.level).div_ceil(calls as u64))));
+        let flows = |level: u64, needed: u64, calls: usize| {
+            (level < needed).then(|| now.mono.plus(Duration::from_micros((needed - level).div_ceil(calls as u64))))
+        };
+        let token = flows(self.level, needed, calls);
+        let low_token = flows(self.low_level, TOKEN, low_share(calls));
         let low = (self.low_in_flight + self.low_ended >= low_share(calls)).then_some(slot).flatten();
-        token.into_iter().chain(low).min()
+        token.into_iter().chain(low_token).chain(low).min()
     }
 
     /// How long at least until the next of `ahead` further calls has left. A lower bound.
@@ -243,6 +256,11 @@ impl Usage {
         TOKEN * if careful { 1 } else { self.burst as u64 }
     }
 
+    /// The low lanes leave one to the others, if there is more than one.
+    fn low_capacity(&self, now: Mono) -> u64 {
+        (self.capacity(now) - TOKEN).max(TOKEN)
+    }
+
     fn catch_up(&mut self, now: Mono) {
         while let Some(&(end, low)) = self.ended.front()
             && end.plus(MINUTE) <= now
@@ -251,8 +269,10 @@ impl Usage {
             self.low_ended -= usize::from(low);
         }
         if let Some(calls) = self.calls_per_minute {
-            let gained = (now.since(self.level_at).as_micros() as u64).saturating_mul(calls as u64);
-            self.level = self.level.saturating_add(gained).min(self.capacity(now));
+            let passed = now.since(self.level_at).as_micros() as u64;
+            let gained = |calls: usize| passed.saturating_mul(calls as u64);
+            self.level = self.level.saturating_add(gained(calls)).min(self.capacity(now));
+            self.low_level = self.low_level.saturating_add(gained(low_share(calls))).min(self.low_capacity(now));
             self.level_at = self.level_at.max(now);
         }
     }

@@ -132,6 +132,29 @@ fn the_low_lanes_leave_a_permit_and_a_fifth_of_the_minute() {
 }
 
 #[test]
+fn the_low_lanes_leave_a_fifth_of_the_tokens_as_they_flow() {
+    let three = Budget { burst: Some(3), ..budget(100, Some(600)) };
+    let mut usage = Usage::new(&three, Mono(0));
+    assert_eq!((0..9).filter(|_| take(&mut usage, LOW, at(0))).count(), 2, "and one of the burst");
+    // A token flows back in a tenth of a second, one for the low lanes in an eighth.
+    let now = Reading { mono: at(0), ..Reading::default() };
+    assert_eq!(usage.next_change(MANY, now), Some(millis_at(125)));
+    let mut left = [0, 0];
+    for tick in 0..10_000u64 {
+        let now = millis_at(tick);
+        left[0] += u64::from(take(&mut usage, LOW, now));
+        // Who is urgent comes at odd times, and need not wait.
+        if tick % 700 == 699 {
+            assert!(take(&mut usage, HIGH, now));
+            left[1] += 1;
+        }
+    }
+    assert_eq!(left, [79, 14]);
+    let mut single = Usage::new(&Budget { burst: Some(1), ..three }, Mono(0));
+    assert!(take(&mut single, LOW, at(0)), "of one token there is nothing to leave");
+}
+
+#[test]
 fn the_background_leaves_the_burst_to_those_who_wait() {
     let mut usage = usage(8, Some(600));
     assert!(take(&mut usage, PACED, at(0)));
