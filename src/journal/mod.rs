@@ -1,6 +1,7 @@
 //! Bytes that survive: an append-only journal in segments, and whole files replaced in one step.
 //!
-//! Owns: how a record is framed and checked ([`frame`]), the segments and their replay ([`segments`]), and files that are
+//! Owns: how a record is framed and checked ([`frame`]), the segments and their replay ([`segments`]), many records with
+//! one sync ([`group`]), and files that are
 //! either the old one or the new one, never half ([`whole`]). Never knows what the bytes mean.
 //!
 //! What was acknowledged is there after a crash. What is damaged is an error somebody has to look at, never skipped; only an
@@ -8,6 +9,7 @@
 //! byte and cutting at every length.
 
 pub mod frame;
+pub mod group;
 pub mod pack;
 pub mod segments;
 pub mod whole;
@@ -15,6 +17,7 @@ pub mod whole;
 use std::io;
 use std::path::PathBuf;
 
+pub use self::group::{GroupJournal, Position};
 pub use self::segments::{Journal, Record};
 pub use self::whole::{read_whole, write_whole};
 
@@ -25,6 +28,9 @@ pub enum JournalError {
     /// What was acknowledged cannot be read any more.
     #[error("{path} is damaged at byte {at}: {what}", path = path.display())]
     Damaged { path: PathBuf, at: u64, what: &'static str },
+    /// An earlier failure left it open what is on the disk.
+    #[error("{path} failed before: nothing more is written to it", path = path.display())]
+    Poisoned { path: PathBuf },
     #[error("{bytes} bytes are more than a record holds")]
     TooLong { bytes: usize },
 }
@@ -32,7 +38,7 @@ pub enum JournalError {
 impl JournalError {
     pub fn reason(&self) -> &'static str {
         match self {
-            JournalError::Io { .. } => "storage_failed",
+            JournalError::Io { .. } | JournalError::Poisoned { .. } => "storage_failed",
             JournalError::Damaged { .. } => "storage_damaged",
             JournalError::TooLong { .. } => "over_limit",
         }

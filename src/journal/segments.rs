@@ -12,7 +12,7 @@ use super::whole::sync_folder_of;
 use super::{JournalError, at_path};
 
 /// What a segment begins with: who wrote it, and in which way.
-const MAGIC: &[u8; 8] = b"cptjrnl1";
+pub(super) const MAGIC: &[u8; 8] = b"cptjrnl1";
 
 /// One record of a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +44,11 @@ impl Journal {
         let (oldest, newest) = (numbers[0], numbers[numbers.len() - 1]);
         let mut records = Vec::new();
         let mut length = 0;
-        for number in numbers {
-            length = read(&path_of(folder, number), number, number == newest, &mut records)?;
+        for segment in numbers {
+            length = scan(&path_of(folder, segment), 0, segment == newest, &mut |_, bytes| {
+                records.push(Record { segment, bytes: bytes.to_vec() });
+                Ok(())
+            })?;
         }
         let path = path_of(folder, newest);
         let file = OpenOptions::new().read(true).write(true).open(&path).map_err(at_path(&path))?;
@@ -136,11 +139,11 @@ impl Journal {
     }
 }
 
-fn path_of(folder: &Path, number: u64) -> PathBuf {
+pub(super) fn path_of(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:010}.journal"))
 }
 
-fn numbers(folder: &Path) -> Result<Vec<u64>, JournalError> {
+pub(super) fn numbers(folder: &Path) -> Result<Vec<u64>, JournalError> {
     let mut numbers = Vec::new();
     for entry in fs::read_dir(folder).map_err(at_path(folder))? {
         let name = entry.map_err(at_path(folder))?.file_name();
@@ -152,7 +155,7 @@ fn numbers(folder: &Path) -> Result<Vec<u64>, JournalError> {
     Ok(numbers)
 }
 
-fn create(folder: &Path, number: u64) -> Result<File, JournalError> {
+pub(super) fn create(folder: &Path, number: u64) -> Result<File, JournalError> {
     // One that is there already was never begun: nothing in it was acknowledged.
     let path = path_of(folder, number);
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&path).map_err(at_path(&path))?;
@@ -161,24 +164,30 @@ fn create(folder: &Path, number: u64) -> Result<File, JournalError> {
     Ok(file)
 }
 
-/// Reads a segment and says where its good part ends.
-fn read(path: &Path, number: u64, newest: bool, records: &mut Vec<Record>) -> Result<u64, JournalError> {
+/// Takes a record and the place where it ends; or says why it cannot be one.
+pub(super) type Each<'a> = dyn FnMut(u64, &[u8]) -> Result<(), &'static str> + 'a;
+
+/// Reads the records of a segment from `from` on (0: from its beginning), each with the place where it ends, and says where
+/// the good part of the segment does.
+pub(super) fn scan(path: &Path, from: u64, newest: bool, each: &mut Each<'_>) -> Result<u64, JournalError> {
     let bytes = fs::read(path).map_err(at_path(path))?;
     let damaged = |at: usize, what| JournalError::Damaged { path: path.to_owned(), at: at as u64, what };
-    let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
+    if !bytes.starts_with(MAGIC) {
         // The crash came while it was created, so nothing in it was acknowledged.
-        let begun = newest && (MAGIC.starts_with(&bytes) || bytes.iter().all(|byte| *byte == 0));
+        let begun = newest && from == 0 && (MAGIC.starts_with(&bytes) || bytes.iter().all(|byte| *byte == 0));
         if begun {
             fs::write(path, MAGIC).map_err(at_path(path))?;
             return Ok(MAGIC.len() as u64);
         }
         return Err(damaged(0, "it does not begin as a journal does"));
-    };
+    }
+    let from = usize::try_from(from).unwrap_or(usize::MAX).max(MAGIC.len());
+    let mut rest = bytes.get(from..).ok_or_else(|| damaged(bytes.len(), "its end is missing"))?;
     loop {
         let at = bytes.len() - rest.len();
         match frame::take(rest) {
             Framed::Record(record, tail) => {
-                records.push(Record { segment: number, bytes: record.to_vec() });
+                each((bytes.len() - tail.len()) as u64, record).map_err(|what| damaged(at, what))?;
                 rest = tail;
             }
             Framed::End => return Ok(at as u64),
