@@ -5,7 +5,7 @@
 use jiff::civil::Date;
 
 use crate::clock::Timestamp;
-use crate::domain::change::{Epoch, Measure, RowKey};
+use crate::domain::change::{Epoch, Measure, Movement, RowKey};
 use crate::domain::ids::SourceId;
 use crate::domain::{LocationId, Quantity, Sku};
 
@@ -18,11 +18,12 @@ pub struct Row {
     pub expires_at: Option<Timestamp>,
     /// When the figure last moved.
     pub changed_at: Timestamp,
-    /// SET of a source without numbers: when it was true there.
+    /// A source without numbers: when the newest of what the figure was made from was true there.
     pub effective_at: Option<Timestamp>,
     /// The number of the source's last change of this row; 0: it does not number.
     pub sequence: u64,
     /// The number at which the whole figure was last stated (SET or a snapshot): what was missed before it matters no more.
+    /// Without numbers: the time it was stated for, in ms.
     pub stated: u64,
     /// A change of it was rejected since: the figure may be wrong until it is stated again.
     pub suspect: bool,
@@ -61,6 +62,14 @@ pub struct Original {
     pub change_id: Option<u64>,
 }
 
+/// What a judged change did: a snapshot of an earlier number has it laid over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trace {
+    Applied(Movement),
+    /// It was not taken, so that the row may be wrong.
+    Rejected(RowKey),
+}
+
 /// One thing that happened to a source or to what it owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -68,18 +77,27 @@ pub enum Event {
     Row { key: RowKey, row: Option<Row> },
     /// A SKU's figures moved: its place in the change log. `urgent`: what is available of it somewhere came to zero.
     Logged { sku: Sku, id: u64, version: u64, urgent: bool },
-    /// A number was judged for good.
-    Numbered { sequence: u64, hash: u64, original: Original, key: Option<RowKey> },
+    /// A number was judged for good, and is the last.
+    Numbered { sequence: u64, hash: u64, original: Original, trace: Option<Trace> },
     /// An `eventId` was judged for good.
     Named { event_id: Box<str>, hash: u64, original: Original },
     /// Everything up to this number is taken, whether or not each was seen.
     Position { sequence: u64 },
     /// The source counts anew under this epoch, from this number.
     Epoch { epoch: Epoch, sequence: u64 },
-    /// Numbers before this one were missed for good: rows stated before it are suspect until they are stated again.
+    /// It counts under an epoch that it has not begun yet: a snapshot of all it owns is missing.
+    Unbegun { epoch: Epoch },
+    /// Numbers up to `seen` exist; the lowest of those that came too early follows `after`. A gap, until `seen` is reached.
+    Gap { after: u64, seen: u64 },
+    /// Numbers up to this one were missed for good: rows stated before it are suspect until they are stated again.
     Missed { before: u64 },
+    /// A snapshot of a part of what it owns moved its position here, past changes that never came: a gap, until all of it is
+    /// covered by snapshots of this number or later. 0: that is given up.
+    Uncovered { up_to: u64 },
     /// All rows of it have been stated: an absent one is zero, not unknown.
     Complete { location: LocationId, measure: Measure, sequence: u64 },
+    /// It was there, with nothing new.
+    Heard,
 }
 
 /// All that one request, or one snapshot, did: visible together, or not at all.

@@ -79,7 +79,14 @@ impl Root {
             }
             // All the source owns is stated anew under these numbers.
             Event::Epoch { .. } => self.places.sources[usize::from(source)].missed_before = 0,
-            Event::Logged { .. } | Event::Numbered { .. } | Event::Named { .. } | Event::Position { .. } => {}
+            Event::Logged { .. }
+            | Event::Numbered { .. }
+            | Event::Named { .. }
+            | Event::Position { .. }
+            | Event::Unbegun { .. }
+            | Event::Gap { .. }
+            | Event::Uncovered { .. }
+            | Event::Heard => {}
         }
     }
 }

@@ -13,7 +13,7 @@ pub mod request;
 
 pub use self::changes::{ChangeLog, Cursor, ResyncRequired};
 pub use self::config::{SourceConfig, StockConfig};
-pub use self::event::{Event, Original, Row, Verdict};
+pub use self::event::{Event, Original, Row, Trace, Verdict};
 pub use self::levels::Levels;
 pub use self::report::{Reject, SourceReport, SourceState};
 pub use self::request::{Answer, IntakeError, Outcome, Request, SnapshotError};
