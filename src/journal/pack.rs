@@ -17,6 +17,21 @@ impl Packer {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
 
+    /// In as few bytes as it needs, seven bits each: for numbers that are mostly small, or many.
+    pub fn short(&mut self, mut value: u128) {
+        while value >= 0x80 {
+            self.byte(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.byte(value as u8);
+    }
+
+    /// With its length in as few bytes.
+    pub fn name(&mut self, value: &str) {
+        self.short(value.len() as u128);
+        self.0.extend_from_slice(value.as_bytes());
+    }
+
     pub fn signed(&mut self, value: i64) {
         self.0.extend_from_slice(&value.to_le_bytes());
     }
@@ -60,6 +75,29 @@ impl<'a> Unpacker<'a> {
         Some(u64::from_le_bytes(*first))
     }
 
+    pub fn short(&mut self) -> Option<u128> {
+        let mut value = 0;
+        for shift in (0..u128::BITS).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u128::from(byte & 0x7f);
+            if (bits << shift) >> shift != bits {
+                return None;
+            }
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    pub fn name(&mut self) -> Option<&'a str> {
+        let length = usize::try_from(self.short()?).ok()?;
+        let (value, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        std::str::from_utf8(value).ok()
+    }
+
     pub fn signed(&mut self) -> Option<i64> {
         self.number().map(u64::cast_signed)
     }
@@ -90,5 +128,34 @@ impl<'a> Unpacker<'a> {
     pub fn list<T>(&mut self, mut take: impl FnMut(&mut Self) -> Option<T>) -> Option<Vec<T>> {
         let count = self.number()?;
         (0..count).map(|_| take(self)).collect()
+    }
+}
+
+/// So that small negative numbers are short as well.
+pub fn zigzag(value: i128) -> u128 {
+    ((value << 1) ^ (value >> 127)).cast_unsigned()
+}
+
+pub fn unzigzag(value: u128) -> i128 {
+    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_numbers_come_back_and_too_long_ones_are_none() {
+        for value in [0, 1, 127, 128, u128::from(u64::MAX), u128::MAX] {
+            let mut packer = Packer::default();
+            packer.short(value);
+            let mut unpacker = Unpacker(&packer.0);
+            assert_eq!((unpacker.short(), unpacker.is_empty()), (Some(value), true));
+            assert_eq!(Unpacker(&packer.0[..packer.0.len() - 1]).short(), None);
+        }
+        assert_eq!(Unpacker(&[0xff; 20]).short(), None);
+        for value in [0, -1, 1, i128::MAX, i128::MIN] {
+            assert_eq!(unzigzag(zigzag(value)), value);
+        }
     }
 }

@@ -8,6 +8,7 @@ pub mod changes;
 pub mod config;
 pub mod event;
 pub mod levels;
+pub mod pack;
 pub mod report;
 pub mod request;
 
