@@ -11,6 +11,7 @@
 mod cell;
 mod places;
 mod shard;
+mod sums;
 mod view;
 
 use std::hash::BuildHasher as _;
@@ -152,12 +153,7 @@ impl Levels {
         let place = root.places.find(&key.location)?;
         let found = root.find(key.sku.as_str())?;
         let cell = found.cell(place, root.places.places[place as usize].current(key.measure))?;
-        let apart = found.apart(cell);
-        match apart.binary_search_by(|apart| apart.name.cmp(&key.row)) {
-            Ok(at) => Some(apart[at].row.clone()),
-            Err(_) if key.row.is_empty() => cell.row(),
-            Err(_) => None,
-        }
+        found.row(cell, &key.row)
     }
 
     /// Whether anything was ever said of the level the row is part of.

@@ -132,6 +132,16 @@ impl<'a> Found<'a> {
         self.shard.apart.get(&(self.shelf, cell.place, cell.plane)).map_or(&[], Vec::as_slice)
     }
 
+    /// One of a level's rows.
+    pub fn row(&self, cell: &Cell, name: &RowId) -> Option<Row> {
+        let apart = self.apart(cell);
+        match apart.binary_search_by(|apart| apart.name.cmp(name)) {
+            Ok(at) => Some(apart[at].row.clone()),
+            Err(_) if name.is_empty() => cell.row(),
+            Err(_) => None,
+        }
+    }
+
     pub fn cell(&self, place: u32, plane: Plane) -> Option<&'a Cell> {
         let at = self.cells.binary_search_by_key(&(place, plane), Cell::position).ok()?;
         Some(&self.cells[at])

@@ -4,8 +4,9 @@ use super::Root;
 use super::cell::Cell;
 use super::places::{Doubt, Place};
 use super::shard::Found;
+use super::sums::Sums;
 use crate::clock::Timestamp;
-use crate::domain::change::{Measure, RowKey};
+use crate::domain::change::{Measure, RowId, RowKey};
 use crate::domain::{LocationId, Quantity, Sku};
 use crate::mutants::mutant;
 use crate::stock::event::Row;
@@ -64,13 +65,6 @@ pub struct Told {
     pub suspect: bool,
 }
 
-/// One measure of a level added up.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sum {
-    /// `Some(None)`: too large.
-    total: Option<Option<Quantity>>,
-}
-
 impl View<'_> {
     /// The location answers nothing but zero for what it has not named.
     pub fn is_complete(&self, location: &LocationId, measure: Measure) -> bool {
@@ -102,7 +96,8 @@ impl View<'_> {
     }
 
     fn at(&self, place: &Place, found: Option<Found<'_>>, cells: &[Cell], coming: &mut Vec<Coming>) -> Option<Figures> {
-        let mut sums = [Sum::default(); Measure::ALL.len()];
+        let reservations_heard = place.plane(Measure::Reserved).heard;
+        let mut sums = Sums { reservations_heard, ..Sums::default() };
         let mut figures = Figures {
             location: place.id.clone(),
             on_hand: None,
@@ -124,7 +119,7 @@ impl View<'_> {
         let sources = &self.root.places.sources;
         for measure in Measure::ALL {
             let Some(complete) = place.plane(measure).complete else { continue };
-            sums[measure as usize - 1].total = Some(Some(Quantity::ZERO));
+            sums.know(measure);
             if counts(measure) {
                 self.lean_on(&mut figures, complete.source);
             }
@@ -134,8 +129,7 @@ impl View<'_> {
             if cell.plane != place.current(measure) {
                 continue;
             }
-            let sum = &mut sums[measure as usize - 1];
-            sum.total.get_or_insert(Some(Quantity::ZERO));
+            sums.know(measure);
             if counts(measure) {
                 figures.changed_at = figures.changed_at.max(Some(cell.changed_at()));
                 self.lean_on(&mut figures, cell.source);
@@ -154,7 +148,7 @@ impl View<'_> {
                     }
                     continue;
                 }
-                sum.add(row.quantity);
+                sums.add(measure, row.quantity);
                 if !counts(measure) {
                     continue;
                 }
@@ -168,27 +162,55 @@ impl View<'_> {
                 }
             }
         }
-        let of = |measure: Measure| sums[measure as usize - 1].total;
-        figures.on_hand = of(Measure::OnHand).flatten();
-        figures.reserved = of(Measure::Reserved).flatten();
-        let pending = of(Measure::Pending).unwrap_or(Some(Quantity::ZERO));
+        figures.on_hand = sums.of(Measure::OnHand).flatten();
+        figures.reserved = sums.of(Measure::Reserved).flatten();
+        let pending = sums.of(Measure::Pending).unwrap_or(Some(Quantity::ZERO));
         figures.pending = pending.unwrap_or(Quantity::ZERO);
-        // Reservations that nobody ever spoke of there are none; where they are spoken of, those of this SKU must be known.
-        let reserved = match of(Measure::Reserved) {
-            None if !place.plane(Measure::Reserved).heard => Some(Some(Quantity::ZERO)),
-            told => told,
-        };
-        let base = match (of(Measure::Available), of(Measure::OnHand), reserved) {
-            (Some(available), _, _) => available,
-            (None, Some(on_hand), Some(reserved)) => less(on_hand, reserved),
-            _ => {
-                let told = figures.owned || figures.on_hand.is_some() || pending != Some(Quantity::ZERO);
-                return told.then_some(figures);
+        figures.net = sums.net();
+        let told = figures.owned || figures.on_hand.is_some() || pending != Some(Quantity::ZERO);
+        (told || figures.net != Net::Unknown).then_some(figures)
+    }
+
+    /// What may be sold of the SKU at the location once these rows of it are as is said here. `None`: the row is gone.
+    pub fn net_with<'r>(
+        &self,
+        sku: &str,
+        location: &LocationId,
+        changed: impl Iterator<Item = (Measure, &'r RowId, Option<&'r Row>)>,
+    ) -> Net {
+        let counts = |row: &Row| row.expires_at.is_none_or(|end| end > self.now);
+        let number = self.root.places.find(location);
+        let place = number.map(|place| self.place(place));
+        let found = self.root.find(sku);
+        let cell = |measure| found?.cell(number?, place?.current(measure));
+        let mut sums = Sums::default();
+        if let Some(place) = place {
+            sums.reservations_heard = place.plane(Measure::Reserved).heard;
+        }
+        for measure in Measure::ALL {
+            if place.is_some_and(|place| place.plane(measure).complete.is_some()) {
+                sums.know(measure);
             }
-        };
-        let net = if mutant!(PendingIgnored) { base } else { less(base, pending) };
-        figures.net = net.map_or(Net::TooLarge, Net::Known);
-        Some(figures)
+            let Some(cell) = cell(measure) else { continue };
+            sums.know(measure);
+            let apart = found.map_or(&[][..], |found| found.apart(cell));
+            let plain = cell.row();
+            for row in plain.iter().chain(apart.iter().map(|apart| &apart.row)).filter(|row| counts(row)) {
+                sums.add(measure, row.quantity);
+            }
+        }
+        for (measure, name, row) in changed {
+            sums.know(measure);
+            sums.reservations_heard |= measure == Measure::Reserved;
+            let old = cell(measure).and_then(|cell| found?.row(cell, name));
+            if let Some(old) = old.filter(|row| counts(row)) {
+                sums.take(measure, old.quantity);
+            }
+            if let Some(row) = row.filter(|row| counts(row)) {
+                sums.add(measure, row.quantity);
+            }
+        }
+        sums.net()
     }
 
     /// The figures are no better than this source stands.
@@ -234,14 +256,4 @@ fn is_suspect(row: &Row, place: &Place, measure: Measure, source: u16, missed_be
     let complete = place.plane(measure).complete.filter(|complete| complete.source == source);
     let stated = complete.map_or(row.stated, |complete| row.stated.max(complete.sequence));
     row.suspect || (stated < missed_before && !mutant!(MissedForgotten))
-}
-
-impl Sum {
-    fn add(&mut self, quantity: Quantity) {
-        self.total = self.total.map(|total| total?.plus(quantity));
-    }
-}
-
-fn less(one: Option<Quantity>, other: Option<Quantity>) -> Option<Quantity> {
-    one?.minus(other?)
 }
