@@ -11,6 +11,7 @@ pub mod levels;
 pub mod pack;
 pub mod report;
 pub mod request;
+pub mod store;
 
 pub use self::changes::{ChangeLog, Cursor, ResyncRequired};
 pub use self::config::{SourceConfig, StockConfig};
