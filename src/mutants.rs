@@ -85,6 +85,10 @@ pub enum Mutant {
     NothingFromAhead,
     RestartForgetsWhatWasIssued,
     AnyCursorIsOurs,
+    // stock::intake
+    VisibleBeforeDurable,
+    AcknowledgedBeforeDurable,
+    EarlyIsNotHeld,
 }
 
 impl Mutant {
@@ -156,6 +160,9 @@ impl Mutant {
         Mutant::NothingFromAhead,
         Mutant::RestartForgetsWhatWasIssued,
         Mutant::AnyCursorIsOurs,
+        Mutant::VisibleBeforeDurable,
+        Mutant::AcknowledgedBeforeDurable,
+        Mutant::EarlyIsNotHeld,
     ];
 
     /// As it is written in the code.

@@ -7,6 +7,8 @@
 pub mod changes;
 pub mod config;
 pub mod event;
+pub mod intake;
+pub mod ledger;
 pub mod levels;
 pub mod pack;
 pub mod report;
@@ -16,6 +18,7 @@ pub mod store;
 pub use self::changes::{ChangeLog, Cursor, ResyncRequired};
 pub use self::config::{SourceConfig, StockConfig};
 pub use self::event::{Event, Original, Row, Trace, Verdict};
+pub use self::ledger::{Ledger, LedgerError};
 pub use self::levels::Levels;
 pub use self::report::{Reject, SourceReport, SourceState};
 pub use self::request::{Answer, IntakeError, Outcome, Request, SnapshotError};

@@ -41,6 +41,21 @@ pub struct SourceReport {
     pub rejects: Vec<Reject>,
 }
 
+impl SourceReport {
+    pub fn unheard(source: SourceId) -> Self {
+        Self {
+            source,
+            epoch: Epoch::default(),
+            last_sequence: 0,
+            state: SourceState::InSequence,
+            last_heard: None,
+            gap_since: None,
+            rate: 0,
+            rejects: Vec::new(),
+        }
+    }
+}
+
 /// Changes not taken that are kept to be shown, of each source.
 pub const REJECTS_KEPT_MAX: usize = 20;
 

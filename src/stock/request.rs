@@ -45,6 +45,14 @@ pub struct Answer {
     pub expected_sequence: Option<u64>,
 }
 
+impl Answer {
+    pub fn of(outcomes: Vec<Outcome>, last_sequence: u64, expected_sequence: Option<u64>) -> Self {
+        let count = |verdict| outcomes.iter().filter(|outcome| outcome.verdict == verdict).count() as u64;
+        let (applied, rejected) = (count(Verdict::Applied), count(Verdict::Rejected));
+        Self { outcomes, last_sequence, applied, rejected, expected_sequence }
+    }
+}
+
 /// What a snapshot says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SnapshotHead {

@@ -28,6 +28,7 @@ const EPOCHS: By = Unit("cache::epochs");
 const FRESHNESS: By = Unit("offer::freshness");
 const CHANGES: By = Unit("stock::changes");
 const LEVELS: By = Unit("stock::levels");
+const LEDGER: By = Unit("stock::ledger");
 const SHARING: By = Unit("offer::sharing");
 
 const TABLE: &[(Mutant, &[By])] = &[
@@ -98,6 +99,9 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::NothingFromAhead, &[CHANGES]),
     (Mutant::RestartForgetsWhatWasIssued, &[CHANGES]),
     (Mutant::AnyCursorIsOurs, &[CHANGES]),
+    (Mutant::VisibleBeforeDurable, &[LEDGER]),
+    (Mutant::AcknowledgedBeforeDurable, &[LEDGER]),
+    (Mutant::EarlyIsNotHeld, &[LEDGER]),
 ];
 
 #[test]

@@ -1,0 +1,389 @@
+//! The writer: one thread that judges, makes durable, shows and answers, in this order and for everything.
+//!
+//! A round takes all that waits, judges it on figures that run ahead of what is visible, and appends what it did to the
+//! journal; then one sync for all of it. Only what is durable is shown, and only what is shown is answered: also to whoever
+//! repeats themselves, for their first try may be in the same round. Meanwhile the next round gathers.
+//!
+//! Where storage fails, what the rules believe is ahead of the disk: nothing more is taken until a start reads the disk
+//! again. What is visible stays to be read.
+
+pub mod queue;
+mod waiting;
+mod working;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use tokio::sync::oneshot;
+
+use self::queue::{Held, Job, Pushed, Queue, Ticket};
+use self::waiting::Waiting;
+pub use self::working::Working;
+use super::changes::ChangeLog;
+use super::config::StockConfig;
+use super::event::{Batch, Event};
+use super::levels::{Levels, Standing};
+use super::pack::pack;
+use super::report::SourceReport;
+use super::request::{Answer, IntakeError, Outcome, Request};
+use super::store::Lazy;
+use crate::clock::{Clock, Mono, Timestamp};
+use crate::domain::Sku;
+use crate::domain::ids::SourceId;
+use crate::journal::{GroupJournal, JournalError};
+use crate::mutants::mutant;
+
+/// What the writer needs of the rules. They decide by what they were told before and by the figures; what they decided they
+/// know from then on. Pure: given the time.
+pub trait Rules: Send + 'static {
+    /// Numbers before the request's own are missing, so that it is too early.
+    fn must_wait(&self, request: &Request) -> bool;
+    fn decide(&mut self, rows: &mut Working<'_>, request: &Request, now: Timestamp) -> Decision;
+    /// What is missing will not come: up to `to`, or up to the first number that did.
+    fn skip_gap(
+        &mut self,
+        rows: &mut Working<'_>,
+        source: &SourceId,
+        to: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Decision, IntakeError>;
+    /// What was decided before this start.
+    fn apply(&mut self, batch: &Batch);
+    fn standing(&self, source: &SourceId) -> Standing;
+    fn report(&self, source: &SourceId, now: Timestamp) -> Option<SourceReport>;
+    /// Those that were heard, and those that are declared.
+    fn sources(&self) -> Vec<SourceId>;
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// One per change, in their order.
+    pub outcomes: Vec<Outcome>,
+    pub last_sequence: u64,
+    /// A heartbeat was beyond what is known.
+    pub expected_sequence: Option<u64>,
+    /// All it did, without [`Event::Logged`]: that follows from [`Working::moved`].
+    pub events: Vec<Event>,
+}
+
+/// What readers see.
+#[derive(Debug)]
+pub struct Visible {
+    pub levels: Levels,
+    /// Held by the writer for one request's rows, and by readers for one page.
+    pub log: RwLock<ChangeLog<Sku>>,
+    /// Replaced after each round, for the sources that were in it.
+    pub reports: RwLock<HashMap<SourceId, SourceReport>>,
+    /// When this process began to listen.
+    pub started: Timestamp,
+}
+
+pub(super) struct Intake<R> {
+    pub rules: R,
+    pub journal: GroupJournal,
+    pub visible: Arc<Visible>,
+    pub queue: Arc<Queue>,
+    pub lazy: Arc<Lazy>,
+    pub clock: Clock,
+    waiting: Waiting,
+    callers: HashMap<Ticket, oneshot::Sender<Result<Answer, IntakeError>>>,
+    tickets: Ticket,
+    next_id: u64,
+    record: Vec<u8>,
+}
+
+/// Changes of one round, about. More would only make those who came first wait longer.
+const ROUND_CHANGES: usize = 16_384;
+
+/// What one request did, until it is durable.
+struct Done {
+    batch: Batch,
+    standing: Standing,
+    changes: usize,
+    caller: Caller,
+}
+
+enum Caller {
+    Push(oneshot::Sender<Pushed>, Answer),
+    Held(Option<oneshot::Sender<Result<Answer, IntakeError>>>, Answer),
+    Skip(oneshot::Sender<Result<SourceReport, IntakeError>>),
+}
+
+/// Whoever still waits when the thread ends, however it ends, is told so.
+struct Ending(Arc<Queue>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // Where it ended by itself the queue is closed already.
+        self.0.close(IntakeError::ReadOnly);
+        let mut jobs = Vec::new();
+        while self.0.take(usize::MAX, &mut jobs).is_some() {
+            jobs.drain(..).for_each(|job| refuse(job, &self.0));
+        }
+    }
+}
+
+impl<R: Rules> Intake<R> {
+    pub fn new(
+        rules: R,
+        journal: GroupJournal,
+        visible: Arc<Visible>,
+        queue: Arc<Queue>,
+        lazy: Arc<Lazy>,
+        clock: Clock,
+        config: &StockConfig,
+    ) -> Self {
+        let next_id = visible.log.read().next_id();
+        Self {
+            rules,
+            journal,
+            visible,
+            queue,
+            lazy,
+            clock,
+            waiting: Waiting::new(config),
+            callers: HashMap::new(),
+            tickets: 0,
+            next_id,
+            record: Vec::new(),
+        }
+    }
+
+    /// Until the queue is closed and empty, or storage fails.
+    pub fn run(mut self) {
+        let ending = Ending(Arc::clone(&self.queue));
+        let mut jobs = Vec::new();
+        while self.queue.take(ROUND_CHANGES, &mut jobs).is_some() {
+            if let Err(error) = self.round(&mut jobs) {
+                tracing::error!(%error, reason = "intake_read_only", "nothing more is taken into the ledger");
+                self.queue.close(IntakeError::ReadOnly);
+                break;
+            }
+        }
+        let why = self.queue.closed().unwrap_or(IntakeError::Stopped);
+        for (_, caller) in self.callers.drain() {
+            // Whoever does not wait any more does not miss it.
+            let _ = caller.send(Err(why));
+        }
+        drop(ending);
+    }
+
+    fn round(&mut self, jobs: &mut Vec<Job>) -> Result<(), Failed> {
+        let visible = Arc::clone(&self.visible);
+        let mut working = Working::new(&visible.levels, self.next_id);
+        let now = self.clock.read();
+        let mut done = Vec::with_capacity(jobs.len());
+        for job in jobs.drain(..) {
+            self.judge(job, &mut working, now.mono, now.wall, &mut done);
+        }
+        self.next_id = working.next_id();
+        drop(working);
+        if mutant!(VisibleBeforeDurable) {
+            self.show(&done);
+        }
+        let committed = self.put(&done).and_then(|()| self.journal.commit());
+        let end = match committed {
+            Ok(end) => end,
+            Err(error) if mutant!(AcknowledgedBeforeDurable) => {
+                self.answer(done);
+                return Err(error.into());
+            }
+            Err(error) => {
+                done.into_iter().for_each(|done| done.caller.refuse(done.changes, &self.queue));
+                return Err(error.into());
+            }
+        };
+        if !mutant!(VisibleBeforeDurable) {
+            self.show(&done);
+        }
+        let batches = self.answer(done);
+        let batches = batches.into_iter().filter(|batch| !batch.events.is_empty());
+        self.lazy.take(batches, end).map_err(|_| Failed::Rows)
+    }
+
+    fn judge(&mut self, job: Job, working: &mut Working<'_>, mono: Mono, now: Timestamp, done: &mut Vec<Done>) {
+        match job {
+            Job::Push { request, reply } => {
+                let changes = request.changes.len().max(1);
+                let request = if self.rules.must_wait(&request) && !mutant!(EarlyIsNotHeld) {
+                    match self.hold(request, mono) {
+                        Ok(held) => {
+                            self.queue.done(changes);
+                            if let Err(Pushed::Held(held)) = reply.send(Pushed::Held(held)) {
+                                self.withdraw(held.ticket);
+                            }
+                            return;
+                        }
+                        Err(request) => request,
+                    }
+                } else {
+                    request
+                };
+                let caller = |answer| Caller::Push(reply, answer);
+                self.decide(&request, working, now, changes, caller, done);
+                self.go_on(&request.source, working, now, done);
+            }
+            Job::Skip { source, to, reply } => match self.rules.skip_gap(working, &source, to, now) {
+                Ok(decision) => {
+                    done.push(self.done(&source, decision.events, working, now, 1, Caller::Skip(reply)));
+                    self.go_on(&source, working, now, done);
+                }
+                Err(error) => {
+                    self.queue.done(1);
+                    let _ = reply.send(Err(error));
+                }
+            },
+            Job::Tick => {
+                while let Some((ticket, request)) = self.waiting.expired(mono) {
+                    self.decide_held(ticket, &request, working, now, done);
+                    self.go_on(&request.source, working, now, done);
+                }
+            }
+            Job::Gone(ticket) => self.withdraw(ticket),
+        }
+    }
+
+    fn hold(&mut self, request: Request, now: Mono) -> Result<Held, Request> {
+        let ticket = self.tickets;
+        let until = self.waiting.hold(request, ticket, now)?;
+        self.tickets += 1;
+        let (caller, answer) = oneshot::channel();
+        self.callers.insert(ticket, caller);
+        Ok(Held { ticket, until, answer })
+    }
+
+    fn withdraw(&mut self, ticket: Ticket) {
+        self.waiting.withdraw(ticket);
+        self.callers.remove(&ticket);
+    }
+
+    /// The source's position may have moved: what waited for that goes on.
+    fn go_on(&mut self, source: &SourceId, working: &mut Working<'_>, now: Timestamp, done: &mut Vec<Done>) {
+        while let Some((ticket, request)) = self.waiting.ready(source, |request| self.rules.must_wait(request)) {
+            self.decide_held(ticket, &request, working, now, done);
+        }
+    }
+
+    fn decide_held(
+        &mut self,
+        ticket: Ticket,
+        request: &Request,
+        working: &mut Working<'_>,
+        now: Timestamp,
+        done: &mut Vec<Done>,
+    ) {
+        let caller = self.callers.remove(&ticket);
+        self.decide(request, working, now, 0, |answer| Caller::Held(caller, answer), done);
+    }
+
+    fn decide(
+        &mut self,
+        request: &Request,
+        working: &mut Working<'_>,
+        now: Timestamp,
+        changes: usize,
+        caller: impl FnOnce(Answer) -> Caller,
+        done: &mut Vec<Done>,
+    ) {
+        let Decision { outcomes, last_sequence, expected_sequence, events } = self.rules.decide(working, request, now);
+        debug_assert_eq!(outcomes.len(), request.changes.len(), "one outcome per change");
+        let answer = Answer::of(outcomes, last_sequence, expected_sequence);
+        done.push(self.done(&request.source, events, working, now, changes, caller(answer)));
+    }
+
+    fn done(
+        &mut self,
+        source: &SourceId,
+        mut events: Vec<Event>,
+        working: &mut Working<'_>,
+        now: Timestamp,
+        changes: usize,
+        caller: Caller,
+    ) -> Done {
+        working.log(now, &mut events);
+        let batch = Batch { source: source.clone(), at: now, events };
+        Done { batch, standing: self.rules.standing(source), changes, caller }
+    }
+
+    fn put(&mut self, done: &[Done]) -> Result<(), JournalError> {
+        for done in done.iter().filter(|done| !done.batch.events.is_empty()) {
+            self.record.clear();
+            pack(&done.batch, &mut self.record);
+            self.journal.put(&self.record)?;
+        }
+        Ok(())
+    }
+
+    /// Figures first, then that they changed: whoever hears of a change finds it.
+    fn show(&self, done: &[Done]) {
+        let Visible { levels, log, reports, .. } = &*self.visible;
+        for Done { batch, standing, .. } in done {
+            levels.apply_with(batch, *standing);
+            let mut log = log.write();
+            for event in &batch.events {
+                if let Event::Logged { sku, id, urgent, .. } = event {
+                    log.apply(sku, *id, *urgent);
+                }
+            }
+            log.publish();
+        }
+        let now = self.clock.read().wall;
+        let sources: HashSet<&SourceId> = done.iter().map(|done| &done.batch.source).collect();
+        let new: Vec<_> = sources.into_iter().filter_map(|source| self.rules.report(source, now)).collect();
+        let mut reports = reports.write();
+        for report in new {
+            reports.insert(report.source.clone(), report);
+        }
+    }
+
+    fn answer(&self, done: Vec<Done>) -> Vec<Batch> {
+        // There is room again before anybody who is answered comes with more.
+        self.queue.done(done.iter().map(|done| done.changes).sum());
+        let answered = done.into_iter().map(|done| {
+            // Whoever does not wait any more comes back for it.
+            match done.caller {
+                Caller::Push(caller, answer) => drop(caller.send(Pushed::Answered(Ok(answer)))),
+                Caller::Held(caller, answer) => drop(caller.map(|caller| caller.send(Ok(answer)))),
+                Caller::Skip(caller) => {
+                    let report = self.visible.reports.read().get(&done.batch.source).cloned();
+                    drop(caller.send(report.ok_or(IntakeError::UnknownSource)));
+                }
+            }
+            done.batch
+        });
+        answered.collect()
+    }
+}
+
+impl Caller {
+    fn refuse(self, changes: usize, queue: &Queue) {
+        queue.done(changes);
+        let why = IntakeError::ReadOnly;
+        match self {
+            Caller::Push(caller, _) => drop(caller.send(Pushed::Answered(Err(why)))),
+            Caller::Held(caller, _) => drop(caller.map(|caller| caller.send(Err(why)))),
+            Caller::Skip(caller) => drop(caller.send(Err(why))),
+        }
+    }
+}
+
+fn refuse(job: Job, queue: &Queue) {
+    queue.done(job.changes());
+    let why = queue.closed().unwrap_or(IntakeError::ReadOnly);
+    match job {
+        Job::Push { reply, .. } => drop(reply.send(Pushed::Answered(Err(why)))),
+        Job::Skip { reply, .. } => drop(reply.send(Err(why))),
+        Job::Tick | Job::Gone(_) => {}
+    }
+}
+
+/// Why the thread ends.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    #[error("the ledger's rows are not written any more, and the journal would only grow")]
+    Rows,
+}

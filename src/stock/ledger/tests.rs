@@ -1,0 +1,543 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::*;
+use crate::clock::Timestamp;
+use crate::domain::change::{Change, ChangeKind, Epoch, Measure, Movement, RowId, RowKey};
+use crate::domain::{LocationId, Quantity};
+use crate::journal::group::{segment_path, witnessed};
+use crate::stock::event::{Original, Row, Verdict};
+use crate::stock::intake::{Decision, Working};
+use crate::stock::levels::{Net, Standing};
+use crate::stock::request::Outcome;
+
+/// The least that rules can be: numbers without holes, everything is a SET, and what was said once is said again.
+#[derive(Debug, Default)]
+struct Plain {
+    sources: BTreeMap<SourceId, (u64, Timestamp)>,
+    said: BTreeMap<(SourceId, u64), Original>,
+    /// The writer panics at this number.
+    trap: u64,
+}
+
+impl Plain {
+    fn last(&self, source: &SourceId) -> u64 {
+        self.sources.get(source).map_or(0, |(last, _)| *last)
+    }
+}
+
+impl Rules for Plain {
+    fn must_wait(&self, request: &Request) -> bool {
+        let first = request.changes.first().and_then(|change| change.sequence);
+        first.is_some_and(|first| first > self.last(&request.source) + 1)
+    }
+
+    fn decide(&mut self, rows: &mut Working<'_>, request: &Request, now: Timestamp) -> Decision {
+        let source = &request.source;
+        let mut events = Vec::new();
+        let mut outcomes = Vec::new();
+        for change in &request.changes {
+            let sequence = change.sequence.unwrap();
+            assert_ne!(sequence, self.trap, "the trap");
+            let mut outcome = Outcome {
+                verdict: Verdict::Duplicate,
+                reason: None,
+                detail: None,
+                change_id: None,
+                original: self.said.get(&(source.clone(), sequence)).copied(),
+                expected_sequence: None,
+            };
+            let last = self.last(source);
+            if sequence > last + 1 {
+                outcome.verdict = Verdict::Gap;
+                outcome.expected_sequence = Some(last + 1);
+            } else if sequence > last {
+                let Movement { key, quantity, .. } = change.movement.clone().unwrap();
+                outcome.verdict = Verdict::Applied;
+                let old = rows.row(&key);
+                if old.is_none_or(|old| old.quantity != quantity) {
+                    outcome.change_id = Some(rows.moved(&key));
+                }
+                let row = Row {
+                    quantity,
+                    expected_on: None,
+                    expires_at: None,
+                    changed_at: now,
+                    effective_at: None,
+                    sequence,
+                    stated: sequence,
+                    suspect: false,
+                };
+                rows.put(&key, Some(row.clone()));
+                events.push(Event::Row { key, row: Some(row) });
+                let original = Original { verdict: Verdict::Applied, reason: None, change_id: outcome.change_id };
+                events.push(Event::Numbered { sequence, hash: change.hash, original, trace: None });
+                self.said.insert((source.clone(), sequence), original);
+                self.sources.insert(source.clone(), (sequence, now));
+            }
+            outcomes.push(outcome);
+        }
+        Decision { outcomes, last_sequence: self.last(source), expected_sequence: None, events }
+    }
+
+    fn skip_gap(
+        &mut self,
+        _: &mut Working<'_>,
+        source: &SourceId,
+        to: Option<u64>,
+        now: Timestamp,
+    ) -> Result<Decision, IntakeError> {
+        let to = to.ok_or(IntakeError::NoGap)?;
+        self.sources.insert(source.clone(), (to, now));
+        Ok(Decision { last_sequence: to, events: vec![Event::Position { sequence: to }], ..Decision::default() })
+    }
+
+    fn apply(&mut self, batch: &Batch) {
+        for event in &batch.events {
+            match event {
+                Event::Numbered { sequence, original, .. } => {
+                    self.said.insert((batch.source.clone(), *sequence), *original);
+                    self.sources.insert(batch.source.clone(), (*sequence, batch.at));
+                }
+                Event::Position { sequence } => {
+                    self.sources.insert(batch.source.clone(), (*sequence, batch.at));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn standing(&self, source: &SourceId) -> Standing {
+        Standing { last_heard: self.sources.get(source).map(|(_, heard)| *heard), gap_since: None }
+    }
+
+    fn report(&self, source: &SourceId, _: Timestamp) -> Option<SourceReport> {
+        let (last, heard) = *self.sources.get(source)?;
+        Some(SourceReport {
+            source: source.clone(),
+            epoch: Epoch::default(),
+            last_sequence: last,
+            state: SourceState::InSequence,
+            last_heard: Some(heard),
+            gap_since: None,
+            rate: 0,
+            rejects: Vec::new(),
+        })
+    }
+
+    fn sources(&self) -> Vec<SourceId> {
+        self.sources.keys().cloned().collect()
+    }
+}
+
+const NOW: Timestamp = Timestamp(1_795_000_000_000);
+
+fn wms() -> SourceId {
+    SourceId::new("wms").unwrap()
+}
+
+fn key(sku: &str) -> RowKey {
+    RowKey {
+        sku: Sku::new(sku).unwrap(),
+        location: LocationId::new("PARIS").unwrap(),
+        measure: Measure::OnHand,
+        row: RowId::default(),
+    }
+}
+
+fn set(sequence: u64, sku: &str, quantity: u64) -> Change {
+    let quantity: Quantity = quantity.to_string().parse().unwrap();
+    let movement = Movement { kind: ChangeKind::Set, key: key(sku), quantity, expected_on: None, expires_at: None };
+    Change {
+        sequence: Some(sequence),
+        after: None,
+        event_id: None,
+        effective_at: None,
+        movement: Ok(movement),
+        hash: sequence,
+    }
+}
+
+fn request(changes: Vec<Change>) -> Request {
+    Request { source: wms(), epoch: Epoch::default(), changes, heartbeat: None }
+}
+
+fn open_with(folder: &Path, storage: Storage) -> Result<Ledger, LedgerError> {
+    let clock = Clock::starting_at(NOW);
+    Ledger::open(Plain::default(), StockConfig::default(), folder, clock, storage)
+}
+
+fn open(folder: &Path) -> Ledger {
+    open_with(folder, Storage::default()).unwrap()
+}
+
+/// Rows are written behind often, and segments are short.
+fn busy() -> Storage {
+    let pace = Pace { rows_due: 3, interval: Duration::from_millis(1), ..Pace::default() };
+    Storage { pace, segment_bytes: 200, ..Storage::default() }
+}
+
+/// Nothing is written behind.
+fn journal_only() -> Storage {
+    Storage { pace: Pace { interval: Duration::from_secs(3600), ..Pace::default() }, ..Storage::default() }
+}
+
+/// Virtual time stands while this lives: it goes on by itself where nothing but the writer's thread is busy.
+fn time_stands() -> std::sync::mpsc::Sender<()> {
+    let (until, dropped) = std::sync::mpsc::channel::<()>();
+    tokio::task::spawn_blocking(move || dropped.recv());
+    until
+}
+
+fn figure(ledger: &Ledger, sku: &str) -> Option<String> {
+    ledger.levels().row(&key(sku)).map(|row| row.quantity.to_string())
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        } else if let Err(error) = fs::copy(entry.path(), to.join(entry.file_name())) {
+            // A segment whose rows were written meanwhile.
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_answered_is_visible_and_survives_a_crash_and_a_good_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let answer = ledger.push(request(vec![set(1, "BOLT", 12), set(2, "NUT", 0)])).await.unwrap();
+    assert_eq!((answer.applied, answer.last_sequence), (2, 2));
+    assert_eq!(answer.outcomes.iter().map(|outcome| outcome.change_id).collect::<Vec<_>>(), [Some(1), Some(2)]);
+    assert_eq!(figure(&ledger, "BOLT").as_deref(), Some("12"));
+    let page = ledger.changes(None, 10).unwrap();
+    // What came to zero goes first.
+    assert_eq!(page.rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["NUT", "BOLT"]);
+    assert_eq!(ledger.source(&wms()).unwrap().last_sequence, 2);
+    // As a crash leaves it.
+    let crashed = tempfile::tempdir().unwrap();
+    copy(folder.path(), crashed.path());
+    ledger.close();
+    assert_eq!(ledger.push(request(vec![])).await, Err(IntakeError::Stopped));
+    assert_eq!(ledger.intaking(), Intaking::Closed);
+    drop(ledger);
+    for folder in [crashed.path(), folder.path()] {
+        let ledger = open(folder);
+        assert_eq!(figure(&ledger, "BOLT").as_deref(), Some("12"));
+        assert_eq!(ledger.source(&wms()).unwrap().last_sequence, 2);
+        let again = ledger.changes(Some(&page.cursor), 10).unwrap();
+        assert_eq!((again.rows.len(), again.watermark), (0, 2), "a cursor outlives the process");
+        let answer = ledger.push(request(vec![set(2, "NUT", 0), set(3, "NUT", 5)])).await.unwrap();
+        assert_eq!(answer.outcomes[0].verdict, Verdict::Duplicate);
+        assert_eq!(answer.outcomes[0].original.unwrap().change_id, Some(2));
+        assert_eq!(answer.outcomes[1].change_id, Some(3));
+        let page = ledger.changes(Some(&page.cursor), 10).unwrap();
+        assert_eq!(page.rows.iter().map(|row| row.key.as_str()).collect::<Vec<_>>(), ["NUT"]);
+    }
+}
+
+#[tokio::test]
+async fn a_start_at_any_time_continues_where_rows_and_journal_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sequence = 0;
+    for start in 0..12 {
+        let ledger = open_with(folder.path(), busy()).unwrap();
+        assert_eq!(ledger.source(&wms()).map_or(0, |report| report.last_sequence), sequence);
+        for sku in 0..7.min(sequence) {
+            // The last of its residue.
+            let last = sequence - (sequence + 7 - sku) % 7;
+            let told = figure(&ledger, &format!("S{sku}"));
+            assert_eq!(told.as_deref(), (last > 0).then(|| last.to_string()).as_deref(), "start {start}, S{sku}");
+        }
+        for _ in 0..start * 3 {
+            sequence += 1;
+            let answer = ledger.push(request(vec![set(sequence, &format!("S{}", sequence % 7), sequence)])).await;
+            assert_eq!(answer.unwrap().outcomes[0].change_id, Some(sequence), "ids go on");
+        }
+        if start % 2 == 0 {
+            ledger.close();
+        } else {
+            // As after a crash, but for the rows folder's lock.
+            let crashed = tempfile::tempdir().unwrap();
+            copy(&journal_folder(folder.path()), crashed.path());
+            ledger.close();
+            fs::remove_dir_all(journal_folder(folder.path())).unwrap();
+            copy(crashed.path(), &journal_folder(folder.path()));
+        }
+    }
+    let segments = fs::read_dir(journal_folder(folder.path())).unwrap().count();
+    assert!(segments < 20, "{segments} segments: those whose rows are written go");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_too_early_waits_for_what_is_before_it_or_for_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let early = |sequence| {
+        let ledger = ledger.clone();
+        tokio::spawn(async move { ledger.push(request(vec![set(sequence, "BOLT", sequence)])).await })
+    };
+    let still = time_stands();
+    let (third, second) = (early(3), early(2));
+    let begun = tokio::time::Instant::now();
+    ledger.push(request(vec![set(1, "BOLT", 1)])).await.unwrap();
+    let (second, third) = (second.await.unwrap().unwrap(), third.await.unwrap().unwrap());
+    assert_eq!((second.applied, third.applied), (1, 1));
+    assert_eq!(figure(&ledger, "BOLT").as_deref(), Some("3"));
+    assert!(begun.elapsed().is_zero(), "nobody waited for the end");
+    drop(still);
+    // Nothing before it comes.
+    let begun = tokio::time::Instant::now();
+    let answer = ledger.push(request(vec![set(5, "BOLT", 5)])).await.unwrap();
+    assert_eq!(answer.outcomes[0].verdict, Verdict::Gap);
+    assert_eq!(answer.outcomes[0].expected_sequence, Some(4));
+    assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
+    let report = ledger.skip_gap(wms(), Some(4)).await.unwrap();
+    assert_eq!(report.last_sequence, 4);
+    assert_eq!(ledger.push(request(vec![set(5, "BOLT", 5)])).await.unwrap().applied, 1);
+    assert_eq!(ledger.skip_gap(wms(), None).await, Err(IntakeError::NoGap));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_waits_for_any_more_is_not_taken_and_held_requests_are_refused_at_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let left = tokio::time::timeout(Duration::from_millis(500), ledger.push(request(vec![set(2, "BOLT", 2)]))).await;
+    assert!(left.is_err(), "it is held for a second");
+    assert_eq!(ledger.push(request(vec![set(1, "BOLT", 1)])).await.unwrap().last_sequence, 1);
+    assert_eq!(figure(&ledger, "BOLT").as_deref(), Some("1"));
+    let still = time_stands();
+    let held = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.push(request(vec![set(9, "BOLT", 9)])).await }
+    });
+    tokio::task::yield_now().await;
+    // Behind the held one in the queue.
+    ledger.push(request(vec![set(2, "BOLT", 2)])).await.unwrap();
+    ledger.close();
+    assert_eq!(held.await.unwrap(), Err(IntakeError::Stopped));
+    drop(still);
+}
+
+#[tokio::test]
+async fn storage_that_fails_ends_the_intake_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_with(folder.path(), Storage { segment_bytes: 1, ..journal_only() }).unwrap();
+    ledger.push(request(vec![set(1, "BOLT", 1)])).await.unwrap();
+    // The next commit begins a segment, which has nowhere to be.
+    let journals = journal_folder(folder.path());
+    let aside = folder.path().join("aside");
+    fs::rename(&journals, &aside).unwrap();
+    let lost = ledger.push(request(vec![set(2, "BOLT", 2)])).await;
+    assert_eq!(lost, Err(IntakeError::ReadOnly));
+    assert_eq!(figure(&ledger, "BOLT").as_deref(), Some("1"), "what is not durable is not shown");
+    assert_eq!(ledger.source(&wms()).unwrap().last_sequence, 1, "nor said");
+    assert_eq!(ledger.changes(None, 10).unwrap().watermark, 1);
+    // It stays so, whatever becomes of the disk: the rules believe more than it knows.
+    fs::rename(&aside, &journals).unwrap();
+    for _ in 0..3 {
+        assert_eq!(ledger.push(request(vec![set(2, "BOLT", 2)])).await, Err(IntakeError::ReadOnly));
+    }
+    assert_eq!(ledger.intaking(), Intaking::ReadOnly);
+    ledger.close();
+    assert_eq!(ledger.intaking(), Intaking::ReadOnly, "a good end does not make it good");
+    drop(ledger);
+    let ledger = open(folder.path());
+    assert_eq!(ledger.push(request(vec![set(2, "BOLT", 2)])).await.unwrap().applied, 1);
+}
+
+#[tokio::test]
+async fn requests_are_in_line_when_they_are_pushed_whoever_is_awaited_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = StockConfig { any_source: true, ..StockConfig::default() };
+    let clock = Clock::starting_at(NOW);
+    let ledger = Ledger::open(Plain::default(), config, folder.path(), clock, Storage::default()).unwrap();
+    assert_eq!(ledger.source(&wms()).unwrap().last_sequence, 0, "it may push");
+    let pushed: Vec<_> = (1..=20).map(|number| ledger.push(request(vec![set(number, "A", number)]))).collect();
+    for (before, answer) in pushed.into_iter().enumerate().rev() {
+        assert_eq!(answer.await.unwrap().outcomes[0].change_id, Some(before as u64 + 1));
+    }
+    assert_eq!(open_with(tempfile::tempdir().unwrap().path(), Storage::default()).unwrap().source(&wms()), None);
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_takes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = Plain { trap: 2, ..Plain::default() };
+    let clock = Clock::starting_at(NOW);
+    let ledger = Ledger::open(rules, StockConfig::default(), folder.path(), clock, Storage::default()).unwrap();
+    ledger.push(request(vec![set(1, "BOLT", 1)])).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(ledger.push(request(vec![set(2, "BOLT", 2)])).await, Err(IntakeError::ReadOnly));
+    }
+    assert_eq!(figure(&ledger, "BOLT").as_deref(), Some("1"));
+}
+
+#[tokio::test]
+async fn the_queue_is_bounded_in_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = StockConfig { queue_changes_max: 3, ..StockConfig::default() };
+    let clock = Clock::starting_at(NOW);
+    let ledger = Ledger::open(Plain::default(), config, folder.path(), clock, Storage::default()).unwrap();
+    let changes = |range: std::ops::RangeInclusive<u64>| request(range.map(|number| set(number, "A", 1)).collect());
+    assert_eq!(ledger.push(changes(1..=4)).await, Err(IntakeError::Full { limit: 3 }));
+    for first in [1, 4, 7] {
+        assert_eq!(ledger.push(changes(first..=first + 2)).await.unwrap().applied, 3, "room comes back");
+    }
+    assert_eq!(ledger.waiting(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_answered_is_lost_when_it_is_closed_in_between() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_with(folder.path(), busy()).unwrap();
+    let pushers: Vec<_> = (0..8)
+        .map(|pusher| {
+            let ledger = ledger.clone();
+            let source = SourceId::new(&format!("p{pusher}")).unwrap();
+            tokio::spawn(async move {
+                let mut last = 0;
+                loop {
+                    let changes = vec![set(last + 1, "A", last), set(last + 2, &format!("P{pusher}"), last + 2)];
+                    match ledger.push(Request { source: source.clone(), ..request(changes) }).await {
+                        Ok(answer) => last = answer.last_sequence,
+                        Err(error) => return (pusher, last, error),
+                    }
+                }
+            })
+        })
+        .collect();
+    while ledger.changes(None, 1).unwrap().watermark < 500 && ledger.intaking() == Intaking::Open {
+        tokio::task::yield_now().await;
+    }
+    tokio::task::spawn_blocking({
+        let ledger = ledger.clone();
+        move || ledger.close()
+    })
+    .await
+    .unwrap();
+    let mut ends = Vec::new();
+    for pusher in pushers {
+        ends.push(pusher.await.unwrap());
+    }
+    drop(ledger);
+    let ledger = open(folder.path());
+    for (pusher, last, error) in ends {
+        assert_eq!(error, IntakeError::Stopped);
+        let source = SourceId::new(&format!("p{pusher}")).unwrap();
+        assert_eq!(ledger.source(&source).map_or(0, |report| report.last_sequence), last);
+        assert_eq!(figure(&ledger, &format!("P{pusher}")), (last > 0).then(|| last.to_string()));
+    }
+}
+
+/// The journal of three requests of two changes, in a folder without rows.
+async fn small_journal() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = folder.path().join("synced");
+    let ledger = open_with(folder.path(), Storage { witness: Some(witness.clone()), ..journal_only() }).unwrap();
+    for first in [1, 3, 5] {
+        ledger.push(request(vec![set(first, "A", first), set(first + 1, "B", first)])).await.unwrap();
+    }
+    let copied = tempfile::tempdir().unwrap();
+    copy(&journal_folder(folder.path()), &journal_folder(copied.path()));
+    let synced = witnessed(&witness).unwrap();
+    ledger.close();
+    let path = segment_path(&journal_folder(copied.path()), synced.segment);
+    let bytes = fs::read(&path).unwrap();
+    assert_eq!(bytes.len() as u64, synced.at);
+    (copied, path, bytes)
+}
+
+/// What a start reads of a journal, without the rows beside it.
+fn replayed(folder: &Path, path: &Path, bytes: &[u8]) -> Result<Vec<Batch>, JournalError> {
+    fs::write(path, bytes).unwrap();
+    let (mut batches, mut unpacking) = (Vec::new(), Unpacking::default());
+    GroupJournal::open(&journal_folder(folder), None, |_, record| {
+        batches.push(unpacking.batch(record).ok_or("not one of the ledger's")?);
+        Ok(())
+    })?;
+    Ok(batches)
+}
+
+fn opened(folder: &Path, path: &Path, bytes: &[u8]) -> Result<Ledger, LedgerError> {
+    let _ = fs::remove_dir_all(folder.join("rows"));
+    fs::write(path, bytes).unwrap();
+    open_with(folder, journal_only())
+}
+
+/// Every so many bytes all of the ledger is opened: a start of the rows' engine takes its time.
+const OPENED_EVERY: usize = 37;
+
+#[tokio::test]
+async fn a_journal_cut_anywhere_has_whole_requests_or_none() {
+    let (folder, path, bytes) = small_journal().await;
+    let all = replayed(folder.path(), &path, &bytes).unwrap();
+    assert_eq!(all.len(), 3);
+    for at in 0..bytes.len() {
+        let batches = replayed(folder.path(), &path, &bytes[..at]).unwrap();
+        assert!(batches.len() < 3 && batches == all[..batches.len()], "cut at {at}");
+        if at % OPENED_EVERY == 0 {
+            let ledger = opened(folder.path(), &path, &bytes[..at]).unwrap();
+            let last = ledger.source(&wms()).map_or(0, |report| report.last_sequence);
+            assert_eq!(last, batches.len() as u64 * 2, "cut at {at}");
+            assert_eq!(figure(&ledger, "A"), figure(&ledger, "B"), "cut at {at}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_journal_with_a_flipped_byte_is_named_and_not_opened() {
+    let (folder, path, bytes) = small_journal().await;
+    for at in 0..bytes.len() {
+        let mut bad = bytes.clone();
+        bad[at] ^= 0x40;
+        match replayed(folder.path(), &path, &bad) {
+            Err(JournalError::Damaged { path: named, .. }) => assert_eq!(named, path),
+            other => panic!("byte {at}: {other:?}"),
+        }
+        if at % OPENED_EVERY == 0 {
+            let error = opened(folder.path(), &path, &bad).unwrap_err();
+            assert_eq!(error.reason(), "storage_damaged", "byte {at}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn rows_without_their_journal_are_not_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    ledger.push(request(vec![set(1, "A", 1)])).await.unwrap();
+    ledger.close();
+    drop(ledger);
+    fs::remove_dir_all(journal_folder(folder.path())).unwrap();
+    let opened = open_with(folder.path(), Storage::default());
+    assert_eq!(opened.unwrap_err().reason(), "storage_damaged");
+}
+
+#[tokio::test]
+async fn pending_orders_decide_what_is_urgent() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let mut changes = vec![set(1, "A", 5), set(2, "A", 5), set(3, "B", 5)];
+    if let Ok(movement) = &mut changes[1].movement {
+        movement.key.measure = Measure::Pending;
+        movement.key.row = RowId::new("order 1").unwrap();
+    }
+    ledger.push(request(changes)).await.unwrap();
+    let page = ledger.changes(None, 10).unwrap();
+    let urgent: Vec<_> = page.rows.iter().map(|row| (row.key.as_str(), row.urgent)).collect();
+    assert_eq!(urgent, [("A", true), ("B", false)]);
+    let mut net = None;
+    ledger.levels().view(NOW).figures("A", |figures| net = Some(figures.net), &mut Vec::new());
+    assert_eq!(net, Some(Net::Known(Quantity::ZERO)));
+    // A request in the same round as another sees what that did.
+    let (one, other) =
+        tokio::join!(ledger.push(request(vec![set(4, "B", 0)])), ledger.push(request(vec![set(5, "B", 7)])),);
+    assert_eq!((one.unwrap().applied, other.unwrap().applied), (1, 1));
+    let page = ledger.changes(Some(&page.cursor), 10).unwrap();
+    assert_eq!(page.rows.iter().map(|row| row.urgent).collect::<Vec<_>>(), [false]);
+}
