@@ -89,6 +89,9 @@ pub enum Mutant {
     VisibleBeforeDurable,
     AcknowledgedBeforeDurable,
     EarlyIsNotHeld,
+    // offer::ledger
+    BasketTrustsDoubt,
+    DoubtUnsaid,
 }
 
 impl Mutant {
@@ -163,6 +166,8 @@ impl Mutant {
         Mutant::VisibleBeforeDurable,
         Mutant::AcknowledgedBeforeDurable,
         Mutant::EarlyIsNotHeld,
+        Mutant::BasketTrustsDoubt,
+        Mutant::DoubtUnsaid,
     ];
 
     /// As it is written in the code.

@@ -265,12 +265,18 @@ fn put_freshness<S: Sink>(sink: &mut S, field: Field, told: &Freshness) {
                 Source::Erp => source::ERP,
                 Source::Memory => source::MEMORY,
                 Source::Shared => source::SHARED,
+                Source::Ledger => source::LEDGER,
             },
         );
         sink.instant(freshness::OBSERVED_AT, told.observed_at);
-        sink.instant(freshness::EXPIRES_AT, told.expires_at);
+        if told.source != Source::Ledger {
+            sink.instant(freshness::EXPIRES_AT, told.expires_at);
+        }
         sink.boolean(freshness::STALE, told.stale.is_some());
         reason_if(sink, freshness::REASON, told.stale);
+        if let Some(at) = told.changed_at {
+            sink.instant(freshness::CHANGED_AT, at);
+        }
     });
 }
 

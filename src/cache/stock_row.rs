@@ -1,5 +1,7 @@
 //! One remembered stock answer, compact: all locations of one SKU in one allocation, as text ready to be answered.
 
+use std::fmt::Display;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use hashbrown::HashSet;
@@ -113,11 +115,9 @@ impl StockRow {
             }
         }
         let available = sum_available(locations.iter().map(|level| level.available))?;
-        let available_text = available.to_string();
-
         let mut bytes = Vec::with_capacity(sku.len() + locations.len() * 24 + incoming.len() * 24 + 8);
         bytes.extend_from_slice(sku.as_bytes());
-        bytes.extend_from_slice(available_text.as_bytes());
+        let available_len = write_text(&mut bytes, available);
         let number = |location: &LocationId| {
             let index = names.iter().position(|name| name == location).unwrap_or_default();
             u16::try_from(index).ok().map(u16::to_le_bytes)
@@ -141,7 +141,7 @@ impl StockRow {
             levels: u16::try_from(locations.len()).ok()?,
             incoming: u16::try_from(incoming.len()).ok()?,
             key_len: u8::try_from(sku.len()).ok()?,
-            available_len: u8::try_from(available_text.len()).ok()?,
+            available_len,
             tracked: *stock != Stock::Untracked,
             saved,
         };
@@ -242,14 +242,19 @@ impl Row for StockRow {
     }
 }
 
-fn put(bytes: &mut Vec<u8>, value: Option<impl ToString>) {
-    match value.map(|value| value.to_string()) {
-        None => bytes.push(NOT_TOLD),
-        Some(text) => {
-            bytes.push(u8::try_from(text.len()).expect("decimals and dates are short"));
-            bytes.extend_from_slice(text.as_bytes());
-        }
+fn put(bytes: &mut Vec<u8>, value: Option<impl Display>) {
+    let length = bytes.len();
+    bytes.push(NOT_TOLD);
+    if let Some(value) = value {
+        bytes[length] = write_text(bytes, value);
     }
+}
+
+/// Returns the text's length.
+fn write_text(bytes: &mut Vec<u8>, value: impl Display) -> u8 {
+    let start = bytes.len();
+    write!(bytes, "{value}").expect("memory takes all");
+    u8::try_from(bytes.len() - start).expect("decimals and dates are short")
 }
 
 fn take<'a>(rest: &mut &'a [u8]) -> Option<Text<'a>> {

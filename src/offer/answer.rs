@@ -94,6 +94,8 @@ pub enum AvailabilityAnswer {
         available: Option<Quantity>,
         available_on: Option<Date>,
         freshness: Freshness,
+        /// As many as the row has levels, in their order. Absent: each is as old as the whole.
+        by_location: Option<Box<[Freshness]>>,
     },
     Untracked {
         freshness: Freshness,
@@ -118,17 +120,22 @@ pub enum Source {
     Memory,
     /// In memory from where it was saved, not from this process's own asking.
     Shared,
+    /// Told by a source of the stock ledger, which tells every change.
+    Ledger,
 }
 
 /// Where a figure came from and how old it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
     pub source: Source,
-    /// The start of the ERP call.
+    /// The start of the ERP call; for the ledger, when its source was last heard.
     pub observed_at: Timestamp,
+    /// A figure of the ledger does not expire: for it, until when somebody who was answered may keep the answer.
     pub expires_at: Timestamp,
-    /// Why a figure past `expires_at` is served all the same; `None`: it is fresh.
+    /// Why a figure is served although it is past `expires_at`, or may be wrong; `None`: it is fresh.
     pub stale: Option<&'static str>,
+    /// When it last moved; the ledger knows.
+    pub changed_at: Option<Timestamp>,
 }
 
 impl LineAnswer {

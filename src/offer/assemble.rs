@@ -7,10 +7,11 @@ use super::answer::{AvailabilityAnswer, Band, LineAnswer, LineStatus, PriceAnswe
 use super::calendar::Calendar;
 use super::config::NoAges;
 use super::freshness::{Held, Limits};
+use super::ledger::{LedgerLine, Together};
 use super::lookup::{DAY_CHANGED, Fact, Line};
 use super::query::{LineQuery, OfferQuery};
 use crate::cache::negatives::No;
-use crate::cache::stock_row::sum_available;
+use crate::cache::stock_row::{StockShapes, sum_available};
 use crate::cache::{Negative, PriceRow, PriceShape, StockRow};
 use crate::domain::{Factor, LocationId, Quantity, Unit};
 
@@ -25,6 +26,7 @@ pub struct Common<'a> {
     pub low_stock: Quantity,
     pub no: NoAges,
     pub calendar: &'a Calendar,
+    pub shapes: &'a StockShapes,
 }
 
 /// The asked quantity and what it comes to.
@@ -38,13 +40,14 @@ pub(super) struct Asked {
 }
 
 /// Puts one line's offer together.
-pub fn assemble(common: &Common<'_>, asked: &LineQuery, line: &Line) -> LineAnswer {
+pub fn assemble(common: &Common<'_>, asked: &LineQuery, line: &Line, ledger: Option<LedgerLine<'_>>) -> LineAnswer {
     if let Some(fault) = asked.fault {
         return LineAnswer::whole(LineStatus::Invalid, fault.reason());
     }
     if let Some(whole) = whole_line(&line.price).or_else(|| {
         // Without a price asked for, the stock's "no" is the line's.
-        matches!(line.price, Fact::NotAsked).then(|| whole_line(&line.stock)).flatten()
+        let stock_alone = matches!(line.price, Fact::NotAsked) && !ledger.is_some_and(|ledger| ledger.knows_the_sku());
+        stock_alone.then(|| whole_line(&line.stock)).flatten()
     }) {
         return whole;
     }
@@ -54,7 +57,7 @@ pub fn assemble(common: &Common<'_>, asked: &LineQuery, line: &Line) -> LineAnsw
     };
     let (price, price_status) = price(common, &line.price, &amount);
     let lead_time = held(&line.price).and_then(|row| row.shape().terms.as_ref()).and_then(|terms| terms.lead_time_days);
-    let availability = availability(common, &line.stock, amount.quantity, lead_time);
+    let availability = availability(common, asked, (&line.stock, ledger), amount.quantity, lead_time);
     let (status, reason) = match (price_status, &availability) {
         (Some((status, reason)), _) => (status, reason),
         (None, AvailabilityAnswer::Unavailable { reason }) => (LineStatus::Unavailable, Some(*reason)),
@@ -174,28 +177,25 @@ fn describe_no(common: &Common<'_>, negative: &Negative, source: Source) -> supe
         observed_at: observed.wall,
         expires_at: observed.wall.plus(common.no.of(&negative.no).min(common.prices.max_age)),
         stale: None,
+        changed_at: None,
     }
 }
 
 fn availability(
     common: &Common<'_>,
-    fact: &Fact<StockRow>,
+    asked: &LineQuery,
+    (fact, ledger): (&Fact<StockRow>, Option<LedgerLine<'_>>),
     quantity: Option<Quantity>,
     lead_time_days: Option<u16>,
 ) -> AvailabilityAnswer {
-    let (row, observed, source, stale) = match fact {
-        Fact::NotAsked => return AvailabilityAnswer::NotAsked,
-        Fact::Held { row, observed, source, stale } => (row, *observed, *source, *stale),
-        // The price exists but its stock does not: the ERP contradicts itself.
-        Fact::No(..) => return AvailabilityAnswer::Unavailable { reason: "erp_error" },
-        Fact::Waiting { .. } => return AvailabilityAnswer::Unavailable { reason: super::lookup::PENDING },
-        Fact::Failed(reason) => return AvailabilityAnswer::Unavailable { reason },
+    let together = match ledger {
+        Some(ledger) => ledger.with(common, &asked.sku, fact),
+        None => asked_alone(common, fact),
     };
-    let held = Held { observed, stamp: row.stamp(), ends: None };
-    let freshness = common.stocks.describe(&held, source, stale);
-    if !row.is_tracked() {
-        return AvailabilityAnswer::Untracked { freshness };
-    }
+    let Together { row, freshness, by_location } = match together {
+        Ok(together) => together,
+        Err(answer) => return answer,
+    };
     let locations = &common.query.locations;
     let counts = |location: &LocationId| counted(locations, location);
     let filtered = (!locations.is_empty()).then(|| {
@@ -216,12 +216,30 @@ fn availability(
         if quantity <= available {
             return Some(common.today);
         }
-        covered_on(common.today, row, quantity, available, counts).or_else(|| {
+        covered_on(common.today, &row, quantity, available, counts).or_else(|| {
             let days = i64::from(lead_time_days?);
             common.today.checked_add(days.days()).ok()
         })
     });
-    AvailabilityAnswer::Told { row: row.clone(), band, available: filtered, available_on, freshness }
+    AvailabilityAnswer::Told { row, band, available: filtered, available_on, freshness, by_location }
+}
+
+/// What the ERP said, without a ledger.
+fn asked_alone(common: &Common<'_>, fact: &Fact<StockRow>) -> Result<Together, AvailabilityAnswer> {
+    let (row, observed, source, stale) = match fact {
+        Fact::NotAsked => return Err(AvailabilityAnswer::NotAsked),
+        Fact::Held { row, observed, source, stale } => (row, *observed, *source, *stale),
+        // The price exists but its stock does not: the ERP contradicts itself.
+        Fact::No(..) => return Err(AvailabilityAnswer::Unavailable { reason: "erp_error" }),
+        Fact::Waiting { .. } => return Err(AvailabilityAnswer::Unavailable { reason: super::lookup::PENDING }),
+        Fact::Failed(reason) => return Err(AvailabilityAnswer::Unavailable { reason }),
+    };
+    let held = Held { observed, stamp: row.stamp(), ends: None };
+    let freshness = common.stocks.describe(&held, source, stale);
+    if !row.is_tracked() {
+        return Err(AvailabilityAnswer::Untracked { freshness });
+    }
+    Ok(Together { row: row.clone(), freshness, by_location: None })
 }
 
 /// Whether a location's figures count.

@@ -25,7 +25,7 @@ pub(super) use self::offer::{answered, units};
 pub(super) use self::party::{Facts, facts, policy};
 pub(super) use self::price::{Edges, Remembered, Row, edges, key, no, no_row, row};
 pub(super) use self::stamp::stamp;
-pub(super) use self::stock::{levels, stock_row};
+pub(super) use self::stock::{ledger, levels, stock_row};
 use super::answer::OfferAnswer;
 use super::freshness::{Decision, WhyGone};
 use crate::clock::Reading;

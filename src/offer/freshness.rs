@@ -175,6 +175,7 @@ impl Limits {
             observed_at: held.observed.wall,
             expires_at: held.ends.map_or(expires_at, |end| end.min(expires_at)),
             stale,
+            changed_at: None,
         }
     }
 }

@@ -6,6 +6,7 @@ use super::answer::Source;
 use super::explain::Reasons;
 use super::freshness::{Limits, WhyGone};
 use super::landing::{Knowledge, Outcome};
+use super::ledger::{LedgerLine, LedgerPage};
 use super::query::OfferQuery;
 use super::reader::{Reader, price_ask};
 use crate::cache::epochs::{Needed, PartyWords};
@@ -123,6 +124,8 @@ pub struct Lookup {
     pub lines: Vec<Line>,
     pub prices: Limits,
     pub stocks: Limits,
+    /// What the stock ledger says of the lines, where there is one and stock was asked for.
+    ledger: Option<LedgerPage>,
     /// How old the party's facts are, where a price of this page is shared by list.
     facts_observed: Reading,
     /// Asks and, in the same order, the line and fact each is for.
@@ -140,12 +143,14 @@ impl Lookup {
         mut reader: Reader<'_, R>,
         limits: (Limits, Limits),
         facts_observed: Reading,
+        ledger: Option<LedgerPage>,
     ) -> Self {
         let (prices, stocks) = limits;
         let mut lookup = Self {
             lines: Vec::with_capacity(query.lines.len()),
             prices,
             stocks,
+            ledger,
             facts_observed,
             wants: Vec::new(),
             targets: Vec::new(),
@@ -165,6 +170,10 @@ impl Lookup {
             lookup.header = Some(reader.header_by_name());
         }
         lookup
+    }
+
+    pub fn ledger(&self, line: usize) -> Option<LedgerLine<'_>> {
+        self.ledger.as_ref().map(|page| page.line(line)).filter(|line| !line.is_empty())
     }
 
     /// What is to be asked; empty when memory holds everything, fresh.

@@ -44,7 +44,7 @@ impl Counts {
     fn add(&mut self, freshness: &Freshness) {
         match freshness {
             Freshness { stale: Some(_), .. } => self.stale += 1,
-            Freshness { source: Source::Memory | Source::Shared, .. } => self.hit += 1,
+            Freshness { source: Source::Memory | Source::Shared | Source::Ledger, .. } => self.hit += 1,
             Freshness { source: Source::Erp, .. } => self.fetched += 1,
         }
     }

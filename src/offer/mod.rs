@@ -16,6 +16,7 @@ pub mod explain;
 pub mod freshness;
 pub mod invalidation;
 pub mod landing;
+pub mod ledger;
 pub mod lookup;
 pub mod metrics;
 pub mod party;

@@ -2,7 +2,7 @@
 
 mod parties;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -19,6 +19,7 @@ use super::freshness::{Decision, Held, Limits, Moment, WhyGone, spread};
 use super::invalidation::due::DueList;
 use super::invalidation::{Invalidated, Invalidation, InvalidationError, Invalidator};
 use super::landing::{Knowledge, OfferLanding, Outcome, no_key};
+use super::ledger::LedgerPage;
 use super::lookup::{Lookup, PENDING};
 use super::metrics::{Metrics, Totals};
 use super::party::{KnownParty, Parties};
@@ -35,6 +36,7 @@ use crate::erp::dispatch::{Account, Ask, Budget, Dispatcher, Load, Maintenance, 
 use crate::journal::pack::Unpacker;
 use crate::journal::{JournalError, write_whole};
 use crate::mutants::mutant;
+use crate::stock::Levels;
 
 /// Customers whose facts are remembered at the same time.
 const CUSTOMERS_MAX: u64 = 200_000;
@@ -50,6 +52,8 @@ pub struct OfferService {
     metrics: Metrics,
     invalidator: Invalidator,
     store: Option<Arc<Store>>,
+    /// What sources told of stock, where there is a ledger. Set once, before the first page.
+    ledger: OnceLock<Arc<dyn AsRef<Levels> + Send + Sync>>,
     saved_bytes_max: usize,
     /// One permit for each page that is asked for on behalf of a caller who has been answered.
     follow_ups: Arc<Semaphore>,
@@ -189,9 +193,15 @@ impl OfferService {
             metrics: Metrics::new(),
             invalidator,
             store,
+            ledger: OnceLock::new(),
             saved_bytes_max: cache.saved_bytes(),
             follow_ups: Arc::new(Semaphore::new(FOLLOW_UPS_MAX)),
         })
+    }
+
+    /// From now on what the ledger's sources tell is told from there, not asked. Once.
+    pub fn use_ledger(&self, ledger: Arc<dyn AsRef<Levels> + Send + Sync>) {
+        assert!(self.ledger.set(ledger).is_ok(), "there is one ledger");
     }
 
     /// How long the journal has grown since hot figures were last saved. Bytes.
@@ -312,13 +322,13 @@ impl OfferService {
             Progress::Whole(status, reason) => vec![LineAnswer::whole(*status, reason); page.query.lines.len()],
             Progress::Lines(lookup, _) => {
                 let common = self.common(&page, lookup);
-                let offer = |(asked, line)| {
-                    let answer = assemble(&common, asked, line);
+                let offer = |(index, (asked, line))| {
+                    let answer = assemble(&common, asked, line, lookup.ledger(index));
                     reasons.keep(|steps| explain::units(steps, asked, line, &answer));
                     reasons.keep(|steps| explain::levels(steps, &common, &answer.availability));
                     answer
                 };
-                page.query.lines.iter().zip(&lookup.lines).map(offer).collect()
+                page.query.lines.iter().zip(&lookup.lines).enumerate().map(offer).collect()
             }
         };
         reasons.keep(|steps| lines.iter().for_each(|line| explain::answered(steps, line)));
@@ -405,10 +415,10 @@ impl OfferService {
                     let line = &lookup.lines[*index];
                     !sent[*index] && !line.price.is_waiting() && !line.stock.is_waiting()
                 };
-                (0..sent.len())
-                    .filter(known)
-                    .map(|index| (index, assemble(&common, &page.query.lines[index], &lookup.lines[index])))
-                    .collect()
+                let offer = |index: usize| {
+                    assemble(&common, &page.query.lines[index], &lookup.lines[index], lookup.ledger(index))
+                };
+                (0..sent.len()).filter(known).map(|index| (index, offer(index))).collect()
             }
         };
         for (index, line) in &ready {
@@ -470,7 +480,11 @@ impl OfferService {
             invalidator: &self.invalidator,
         };
         let reader = Reader::new(reader, reasons);
-        let mut lookup = Lookup::new(&query, reader, limits, party.known.observed);
+        let capabilities = &knowledge.capabilities;
+        let can_ask = capabilities.stock || capabilities.offers;
+        let ledger = self.ledger.get().filter(|_| query.parts.availability);
+        let ledger = ledger.map(|levels| LedgerPage::read((**levels).as_ref(), &query, can_ask));
+        let mut lookup = Lookup::new(&query, reader, limits, party.known.observed, ledger);
         if party.waited {
             // Memory was judged by the arrival; a told end may have passed since.
             lookup.end(self.clock.read());
@@ -514,6 +528,7 @@ impl OfferService {
             low_stock: self.config.low_stock,
             no: self.config.no,
             calendar: &self.knowledge.calendar,
+            shapes: &self.knowledge.memory.stock_shapes,
         }
     }
 }

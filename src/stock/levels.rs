@@ -97,6 +97,12 @@ fn shard_of(hash: u64) -> usize {
     (hash >> 32) as usize % SHARDS
 }
 
+impl AsRef<Levels> for Levels {
+    fn as_ref(&self) -> &Levels {
+        self
+    }
+}
+
 impl Levels {
     /// `started`: nobody counts as silent for a time they could not be heard in.
     pub fn new(config: &StockConfig, started: Timestamp) -> Self {

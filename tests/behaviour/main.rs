@@ -13,6 +13,7 @@ mod goodput;
 mod hammer;
 mod invalidation;
 mod isolation;
+mod ledger_in_offers;
 mod overload;
 mod poorer_erps;
 mod recovery;

@@ -102,6 +102,8 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::VisibleBeforeDurable, &[LEDGER]),
     (Mutant::AcknowledgedBeforeDurable, &[LEDGER]),
     (Mutant::EarlyIsNotHeld, &[LEDGER]),
+    (Mutant::BasketTrustsDoubt, &[Behaviour("ledger_in_offers")]),
+    (Mutant::DoubtUnsaid, &[Behaviour("ledger_in_offers")]),
 ];
 
 #[test]

@@ -45,7 +45,7 @@ fields! {
     incoming { LOCATION = 1 "location", QUANTITY = 2 "quantity", EXPECTED_ON = 3 "expectedOn" }
     freshness {
         SOURCE = 1 "source", OBSERVED_AT = 2 "observedAt", EXPIRES_AT = 3 "expiresAt", STALE = 4 "stale",
-        REASON = 5 "reason",
+        REASON = 5 "reason", CHANGED_AT = 6 "changedAt",
     }
 }
 
@@ -57,7 +57,7 @@ names! {
     availability_status { OK = 1, UNAVAILABLE = 2, UNTRACKED = 3 }
     band { IN_STOCK = 1, LOW = 2, OUT = 3, ON_ORDER = 4 }
     location_status { UNKNOWN = 1 }
-    source { ERP = 1, MEMORY = 2, SHARED = 3 }
+    source { ERP = 1, MEMORY = 2, SHARED = 3, LEDGER = 4 }
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub(super) fn put_availability<S: Sink>(
 ) {
     sink.message(offer::AVAILABILITY, |sink| match answer {
         AvailabilityAnswer::NotAsked => {}
-        AvailabilityAnswer::Told { row, band, available, available_on, freshness } => {
+        AvailabilityAnswer::Told { row, band, available, available_on, freshness, by_location } => {
             sink.name(availability::STATUS, availability_status::OK);
             sink.name(
                 availability::BAND,
@@ -38,7 +38,8 @@ pub(super) fn put_availability<S: Sink>(
             if let Some(date) = available_on {
                 sink.date(availability::AVAILABLE_ON, *date);
             }
-            put_locations(sink, &mut memo.location_freshness, row, &query.locations, freshness);
+            let each = EachFreshness { whole: freshness, by_location: by_location.as_deref() };
+            put_locations(sink, &mut memo.location_freshness, row, &query.locations, each);
             let asked =
                 |coming: &IncomingText<'_>| query.locations.is_empty() || query.locations.contains(coming.location);
             sink.list(availability::INCOMING, row.incoming().filter(asked), |sink, coming| {
@@ -60,27 +61,40 @@ pub(super) fn put_availability<S: Sink>(
     });
 }
 
+/// How old each location's figures are.
+#[derive(Clone, Copy)]
+struct EachFreshness<'a> {
+    whole: &'a Freshness,
+    by_location: Option<&'a [Freshness]>,
+}
+
+impl<'a> EachFreshness<'a> {
+    fn of(self, index: usize) -> &'a Freshness {
+        self.by_location.and_then(|each| each.get(index)).unwrap_or(self.whole)
+    }
+}
+
 /// All locations as the row has them, or those asked for in the order asked, the unknown ones said to be so.
 fn put_locations<S: Sink>(
     sink: &mut S,
     memo: &mut Slot<Freshness>,
     row: &StockRow,
     asked: &[LocationId],
-    freshness: &Freshness,
+    freshness: EachFreshness<'_>,
 ) {
-    let mut known = |sink: &mut S, level: LevelText<'_>| {
+    let mut known = |sink: &mut S, (index, level): (usize, LevelText<'_>)| {
         sink.text(location::LOCATION, level.location.as_str());
         told_if(sink, location::ON_HAND, level.on_hand);
         told_if(sink, location::RESERVED, level.reserved);
         sink.plain(location::AVAILABLE, level.available.as_bytes());
-        again(sink, memo, location::FRESHNESS, freshness);
+        again(sink, memo, location::FRESHNESS, freshness.of(index));
     };
     if asked.is_empty() {
-        sink.list(availability::LOCATIONS, row.levels(), known);
+        sink.list(availability::LOCATIONS, row.levels().enumerate(), known);
         return;
     }
     sink.list(availability::LOCATIONS, asked.iter(), |sink, name| {
-        match row.levels().find(|level| level.location == name) {
+        match row.levels().enumerate().find(|(_, level)| level.location == name) {
             Some(level) => known(sink, level),
             None => {
                 sink.text(location::LOCATION, name.as_str());

@@ -83,9 +83,11 @@ fn duration() -> impl Strategy<Value = Duration> {
 }
 
 prop_compose! {
-    fn freshness()(observed_at in instant(), expires_at in instant(), asked: bool, stale: bool) -> Freshness {
-        let source = if asked { Source::Erp } else { Source::Memory };
-        Freshness { source, observed_at, expires_at, stale: stale.then_some("erp_unreachable") }
+    fn freshness()(
+        source in proptest::sample::select(vec![Source::Erp, Source::Memory, Source::Shared, Source::Ledger]),
+        observed_at in instant(), expires_at in instant(), stale: bool, changed_at in proptest::option::of(instant()),
+    ) -> Freshness {
+        Freshness { source, observed_at, expires_at, stale: stale.then_some("erp_unreachable"), changed_at }
     }
 }
 
@@ -162,8 +164,10 @@ fn availability() -> impl Strategy<Value = AvailabilityAnswer> {
     let band = prop_oneof![Just(Band::InStock), Just(Band::Low), Just(Band::Out), Just(Band::OnOrder)];
     prop_oneof![
         1 => Just(AvailabilityAnswer::NotAsked),
-        4 => (stock().boxed(), band, proptest::option::of(decimal()), any::<bool>(), freshness()).prop_map(
-            |(row, band, available, dated, freshness)| AvailabilityAnswer::Told {
+        4 => (stock().boxed(), band, proptest::option::of(decimal()), any::<bool>(), freshness(),
+            proptest::option::of(proptest::collection::vec(freshness(), 4))).prop_map(
+            |(row, band, available, dated, freshness, by_location)| AvailabilityAnswer::Told {
+                by_location: by_location.map(|each| each[..row.levels().count()].into()),
                 row, band, available: available.map(|text| text.parse().unwrap()),
                 available_on: dated.then(|| jiff::civil::date(2026, 11, 22)), freshness,
             }),

@@ -82,6 +82,7 @@ pub fn answer(query: Arc<OfferQuery>, now: Timestamp) -> OfferAnswer {
         observed_at: now,
         expires_at: now.plus(Duration::from_secs(60)),
         stale: None,
+        changed_at: None,
     };
     let lines = (query.lines.iter())
         .map(|line| {
@@ -102,6 +103,7 @@ pub fn answer(query: Arc<OfferQuery>, now: Timestamp) -> OfferAnswer {
                     available: None,
                     available_on: Some(jiff::civil::date(2026, 11, 22)),
                     freshness,
+                    by_location: None,
                 },
                 unit: None,
                 base_unit: Some(Unit::new("EA").unwrap()),

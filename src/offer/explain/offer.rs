@@ -114,6 +114,7 @@ fn in_words(freshness: &Freshness) -> String {
         Source::Erp => "what the ERP just said",
         Source::Memory => "what was remembered",
         Source::Shared => "what was remembered and saved",
+        Source::Ledger => "what its source told the ledger",
     };
     match freshness.stale {
         None => from.to_owned(),
@@ -126,5 +127,6 @@ fn source_name(source: Source) -> &'static str {
         Source::Erp => "ERP",
         Source::Memory => "MEMORY",
         Source::Shared => "SHARED",
+        Source::Ledger => "LEDGER",
     }
 }

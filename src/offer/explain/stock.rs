@@ -10,6 +10,34 @@ use crate::human::Seconds;
 use crate::offer::answer::{AvailabilityAnswer, Band};
 use crate::offer::assemble::{Common, counted};
 use crate::offer::freshness::{Decision, Limits};
+use crate::offer::ledger::LedgerLine;
+use crate::stock::levels::Net;
+
+/// What the ledger says, and whether the ERP is asked for the rest.
+pub fn ledger(line: &LedgerLine<'_>, enough: bool, can_ask: bool) -> Step {
+    let end = match (enough, can_ask) {
+        (true, _) => "the ERP is not asked",
+        (false, true) => "for the rest the ERP is asked",
+        (false, false) => "the ERP cannot be asked for the rest",
+    };
+    let count = line.figures.len();
+    let locations = if count == 1 { "location" } else { "locations" };
+    let mut step = Step::new("ledger", format!("The stock ledger speaks of {count} {locations}: {end}."));
+    for figures in line.figures {
+        let name = |figure: &str| format!("{}.{figure}", figures.location);
+        let net = match figures.net {
+            Net::Known(available) => available.to_string(),
+            Net::Unknown => "unknown".to_owned(),
+            Net::TooLarge => "too large".to_owned(),
+        };
+        step = step
+            .fact(name("ledger"), net)
+            .fact_if(name("pending"), (!figures.pending.is_zero()).then_some(figures.pending))
+            .fact_if(name("heard_at"), figures.heard_at)
+            .fact_if(name("in_doubt"), figures.doubt.map(|doubt| doubt.reason()));
+    }
+    step
+}
 
 /// The held row, if there is one, and what was decided of it.
 pub fn stock_row(

@@ -15,7 +15,15 @@ use crate::offer::query::LineQuery;
 impl<R: Reasons> Reader<'_, R> {
     pub(super) fn stock(&mut self, index: usize, line: &LineQuery, lookup: &mut Lookup) -> Fact<StockRow> {
         let capabilities = &self.page.knowledge.capabilities;
-        if !capabilities.stock && !capabilities.offers {
+        let can_ask = capabilities.stock || capabilities.offers;
+        if let Some(ledger) = lookup.ledger(index) {
+            let enough = ledger.is_enough(&self.page.query.locations);
+            self.reasons.keep(|steps| steps.push(explain::ledger(&ledger, enough, can_ask)));
+            if enough || !can_ask {
+                return Fact::NotAsked;
+            }
+        }
+        if !can_ask {
             return Fact::Failed("stock_not_told");
         }
         let arrival = self.page.query.arrival;

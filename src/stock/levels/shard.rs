@@ -177,11 +177,13 @@ impl Shard {
     /// Puts a row in, or takes it away. Returns how many levels there are more.
     pub fn put(&mut self, at: &Put<'_>, rehash: impl Fn(&str) -> u64) -> usize {
         let shelf = self.shelf(at.hash, at.sku, rehash);
+        // A figure that is stated again as it was has not moved.
+        let moved_at = at.row.map_or(at.at, |row| row.changed_at);
         let cells = &mut self.shelves.get_mut(shelf).cells;
         let (index, more) = match cells.find(at.place, at.plane) {
             Ok(index) => (index, 0),
             Err(index) => {
-                cells.insert(index, Cell::empty(at.place, at.plane, at.source, at.at));
+                cells.insert(index, Cell::empty(at.place, at.plane, at.source, moved_at));
                 (index, 1)
             }
         };
@@ -212,7 +214,7 @@ impl Shard {
             }
         }
         if !in_cell {
-            cell.moved(at.at, at.source);
+            cell.moved(moved_at, at.source);
         }
         more
     }

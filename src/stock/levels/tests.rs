@@ -55,9 +55,7 @@ fn levels(sources: &[SourceConfig]) -> Levels {
 }
 
 fn figures(levels: &Levels, sku: &str, now: Timestamp) -> Vec<Figures> {
-    let mut found = Vec::new();
-    levels.view(now).figures(sku, |figures| found.push(figures), &mut Vec::new());
-    found
+    levels.view(now).figures_of(sku)
 }
 
 fn only(levels: &Levels, sku: &str, now: Timestamp) -> Figures {

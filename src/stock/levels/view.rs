@@ -35,6 +35,8 @@ pub struct Figures {
     pub doubt: Option<Doubt>,
     /// A configured source answers for what is there.
     pub owned: bool,
+    /// What is on its way there is told here, if anything is.
+    pub incoming: bool,
 }
 
 /// What may be sold now.
@@ -91,6 +93,13 @@ impl View<'_> {
         }
     }
 
+    /// The same, in a list of its own.
+    pub fn figures_of(&self, sku: &str) -> Vec<Figures> {
+        let mut found = Vec::new();
+        self.figures(sku, |figures| found.push(figures), &mut Vec::new());
+        found
+    }
+
     fn place(&self, place: u32) -> &Place {
         &self.root.places.places[place as usize]
     }
@@ -108,6 +117,7 @@ impl View<'_> {
             heard_at: None,
             doubt: None,
             owned: place.is_owned(),
+            incoming: place.plane(Measure::Incoming).heard || place.plane(Measure::Incoming).complete.is_some(),
         };
         let has_net = cells.iter().any(|cell| cell.plane == place.current(Measure::Available))
             || place.plane(Measure::Available).complete.is_some();
@@ -167,7 +177,7 @@ impl View<'_> {
         let pending = sums.of(Measure::Pending).unwrap_or(Some(Quantity::ZERO));
         figures.pending = pending.unwrap_or(Quantity::ZERO);
         figures.net = sums.net();
-        let told = figures.owned || figures.on_hand.is_some() || pending != Some(Quantity::ZERO);
+        let told = figures.owned || figures.incoming || figures.on_hand.is_some() || pending != Some(Quantity::ZERO);
         (told || figures.net != Net::Unknown).then_some(figures)
     }
 
