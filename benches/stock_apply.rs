@@ -1,24 +1,17 @@
 //! How many changes a second are durable, visible and acknowledged, and what is a sync of this disk?
 //!
 //! Budget: 1.5 times what a `redis-server --appendfsync always` takes on the same machine in the same run (benches/peers); here
-//! is only our side of it, in process: what the wires cost is not in it. Rules as plain as they can be, so that this
-//! is the writer's own cost. Compared with a naive writer: one sync for each request. Run: `cargo bench --bench stock_apply`.
+//! is only our side of it, in process: what the wires cost is not in it. Compared with a naive writer: one sync for each request. Run: `cargo bench --bench stock_apply`.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use comptoir::clock::{Clock, Timestamp};
+use comptoir::clock::Clock;
 use comptoir::domain::change::{Change, ChangeKind, Epoch, Measure, Movement, RowId, RowKey};
 use comptoir::domain::ids::SourceId;
 use comptoir::domain::{LocationId, Sku};
 use comptoir::journal::GroupJournal;
-use comptoir::stock::event::{Batch, Original};
-use comptoir::stock::intake::{Decision, Rules, Working};
 use comptoir::stock::ledger::Storage;
-use comptoir::stock::levels::Standing;
-use comptoir::stock::{
-    Event, IntakeError, Ledger, Outcome, Request, Row, SourceReport, SourceState, StockConfig, Verdict,
-};
+use comptoir::stock::{Ledger, Request, StockConfig};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,93 +19,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const AT_ONCE: u64 = 256;
 const SKUS: u64 = 100_000;
 const TIME: Duration = Duration::from_secs(5);
-
-/// Numbers without holes, and every change is a SET.
-#[derive(Default)]
-struct Plain(HashMap<SourceId, (u64, Timestamp)>);
-
-impl Rules for Plain {
-    fn must_wait(&self, _: &Request) -> bool {
-        false
-    }
-
-    fn decide(&mut self, rows: &mut Working<'_>, request: &Request, now: Timestamp) -> Decision {
-        let mut events = Vec::with_capacity(request.changes.len() * 3);
-        let mut outcomes = Vec::with_capacity(request.changes.len());
-        let mut last = 0;
-        for change in &request.changes {
-            let (Some(sequence), Ok(movement)) = (change.sequence, &change.movement) else { continue };
-            last = sequence;
-            let old = rows.row(&movement.key);
-            let moved = old.is_none_or(|old| old.quantity != movement.quantity);
-            let change_id = moved.then(|| rows.moved(&movement.key));
-            let row = Row {
-                quantity: movement.quantity,
-                expected_on: None,
-                expires_at: None,
-                changed_at: now,
-                effective_at: None,
-                sequence,
-                stated: sequence,
-                suspect: false,
-            };
-            rows.put(&movement.key, Some(row.clone()));
-            let original = Original { verdict: Verdict::Applied, reason: None, change_id };
-            events.push(Event::Row { key: movement.key.clone(), row: Some(row) });
-            events.push(Event::Numbered { sequence, hash: change.hash, original, trace: None });
-            outcomes.push(Outcome {
-                verdict: Verdict::Applied,
-                reason: None,
-                detail: None,
-                change_id,
-                original: None,
-                expected_sequence: None,
-            });
-        }
-        self.0.insert(request.source.clone(), (last, now));
-        Decision { outcomes, last_sequence: last, expected_sequence: None, events }
-    }
-
-    fn skip_gap(
-        &mut self,
-        _: &mut Working<'_>,
-        _: &SourceId,
-        _: Option<u64>,
-        _: Timestamp,
-    ) -> Result<Decision, IntakeError> {
-        Err(IntakeError::NoGap)
-    }
-
-    fn apply(&mut self, batch: &Batch) {
-        for event in &batch.events {
-            if let Event::Numbered { sequence, .. } = event {
-                self.0.insert(batch.source.clone(), (*sequence, batch.at));
-            }
-        }
-    }
-
-    fn standing(&self, source: &SourceId) -> Standing {
-        Standing { last_heard: self.0.get(source).map(|(_, heard)| *heard), gap_since: None }
-    }
-
-    fn report(&self, source: &SourceId, _: Timestamp) -> Option<SourceReport> {
-        let (last_sequence, heard) = *self.0.get(source)?;
-        Some(SourceReport {
-            source: source.clone(),
-            epoch: Epoch::default(),
-            last_sequence,
-            state: SourceState::InSequence,
-            last_heard: Some(heard),
-            gap_since: None,
-            rate: 0,
-            rejects: Vec::new(),
-        })
-    }
-
-    fn sources(&self) -> Vec<SourceId> {
-        self.0.keys().cloned().collect()
-    }
-}
 
 /// A stream of requests of one source, made before they are needed.
 fn requests(source: SourceId, size: u64, skus: Vec<Sku>) -> impl Iterator<Item = Request> {
@@ -173,7 +79,7 @@ fn main() {
 
 fn open(path: &std::path::Path) -> Ledger {
     let config = StockConfig { any_source: true, ..StockConfig::default() };
-    Ledger::open(Plain::default(), config, path, Clock::system(), Storage::default()).expect("it opens")
+    Ledger::open(config, path, Clock::system(), Storage::default()).expect("it opens")
 }
 
 /// Syncs alone, of what a request of 256 changes writes: what no writer of one request at a time can beat.

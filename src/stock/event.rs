@@ -29,6 +29,28 @@ pub struct Row {
     pub suspect: bool,
 }
 
+impl Row {
+    /// It counts no more: its time is over, or it only remembers that it was removed.
+    pub fn is_over(&self, key: &RowKey, now: Timestamp) -> bool {
+        let Some(end) = self.expires_at else { return false };
+        end <= now || (self.quantity == Quantity::ZERO && !key.row.is_empty())
+    }
+
+    /// A figure that nobody said, and that follows from a snapshot; what was said of it since could not be taken.
+    pub fn doubtful_zero(now: Timestamp) -> Row {
+        Row {
+            quantity: Quantity::ZERO,
+            expected_on: None,
+            expires_at: None,
+            changed_at: now,
+            effective_at: None,
+            sequence: 0,
+            stated: 0,
+            suspect: true,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     Applied,
@@ -70,6 +92,15 @@ pub enum Trace {
     Rejected(RowKey),
 }
 
+impl Trace {
+    pub fn key(&self) -> &RowKey {
+        match self {
+            Trace::Applied(movement) => &movement.key,
+            Trace::Rejected(key) => key,
+        }
+    }
+}
+
 /// One thing that happened to a source or to what it owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -85,7 +116,7 @@ pub enum Event {
     Position { sequence: u64 },
     /// The source counts anew under this epoch, from this number.
     Epoch { epoch: Epoch, sequence: u64 },
-    /// It counts under an epoch that it has not begun yet: a snapshot of all it owns is missing.
+    /// It counts under an epoch that it has not begun yet: a snapshot of all it owns is missing. The current one: no more.
     Unbegun { epoch: Epoch },
     /// Numbers up to `seen` exist; the lowest of those that came too early follows `after`. A gap, until `seen` is reached.
     Gap { after: u64, seen: u64 },
@@ -98,6 +129,26 @@ pub enum Event {
     Complete { location: LocationId, measure: Measure, sequence: u64 },
     /// It was there, with nothing new.
     Heard,
+}
+
+impl Event {
+    /// Its source said something, just then: other events may as well follow from time, or an operator's word.
+    pub fn is_heard(&self) -> bool {
+        match self {
+            Event::Numbered { .. }
+            | Event::Named { .. }
+            | Event::Epoch { .. }
+            | Event::Unbegun { .. }
+            | Event::Complete { .. }
+            | Event::Heard => true,
+            Event::Row { .. }
+            | Event::Logged { .. }
+            | Event::Position { .. }
+            | Event::Gap { .. }
+            | Event::Missed { .. }
+            | Event::Uncovered { .. } => false,
+        }
+    }
 }
 
 /// All that one request, or one snapshot, did: visible together, or not at all.

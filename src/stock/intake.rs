@@ -23,50 +23,17 @@ pub use self::working::Working;
 use super::changes::ChangeLog;
 use super::config::StockConfig;
 use super::event::{Batch, Event};
+use super::judge::{Decision, Judge, Restated, Staged};
 use super::levels::{Levels, Standing};
 use super::pack::pack;
 use super::report::SourceReport;
-use super::request::{Answer, IntakeError, Outcome, Request};
+use super::request::{Answer, IntakeError, Request, SnapshotAnswer, SnapshotError};
 use super::store::Lazy;
-use crate::clock::{Clock, Mono, Timestamp};
+use crate::clock::{Clock, Mono, Reading, Timestamp};
 use crate::domain::Sku;
 use crate::domain::ids::SourceId;
 use crate::journal::{GroupJournal, JournalError};
 use crate::mutants::mutant;
-
-/// What the writer needs of the rules. They decide by what they were told before and by the figures; what they decided they
-/// know from then on. Pure: given the time.
-pub trait Rules: Send + 'static {
-    /// Numbers before the request's own are missing, so that it is too early.
-    fn must_wait(&self, request: &Request) -> bool;
-    fn decide(&mut self, rows: &mut Working<'_>, request: &Request, now: Timestamp) -> Decision;
-    /// What is missing will not come: up to `to`, or up to the first number that did.
-    fn skip_gap(
-        &mut self,
-        rows: &mut Working<'_>,
-        source: &SourceId,
-        to: Option<u64>,
-        now: Timestamp,
-    ) -> Result<Decision, IntakeError>;
-    /// What was decided before this start.
-    fn apply(&mut self, batch: &Batch);
-    fn standing(&self, source: &SourceId) -> Standing;
-    fn report(&self, source: &SourceId, now: Timestamp) -> Option<SourceReport>;
-    /// Those that were heard, and those that are declared.
-    fn sources(&self) -> Vec<SourceId>;
-}
-
-/// What becomes of a request.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// One per change, in their order.
-    pub outcomes: Vec<Outcome>,
-    pub last_sequence: u64,
-    /// A heartbeat was beyond what is known.
-    pub expected_sequence: Option<u64>,
-    /// All it did, without [`Event::Logged`]: that follows from [`Working::moved`].
-    pub events: Vec<Event>,
-}
 
 /// What readers see.
 #[derive(Debug)]
@@ -80,13 +47,13 @@ pub struct Visible {
     pub started: Timestamp,
 }
 
-pub(super) struct Intake<R> {
-    pub rules: R,
-    pub journal: GroupJournal,
-    pub visible: Arc<Visible>,
-    pub queue: Arc<Queue>,
-    pub lazy: Arc<Lazy>,
-    pub clock: Clock,
+pub(super) struct Intake {
+    judge: Judge,
+    journal: GroupJournal,
+    visible: Arc<Visible>,
+    queue: Arc<Queue>,
+    lazy: Arc<Lazy>,
+    clock: Clock,
     waiting: Waiting,
     callers: HashMap<Ticket, oneshot::Sender<Result<Answer, IntakeError>>>,
     tickets: Ticket,
@@ -96,6 +63,15 @@ pub(super) struct Intake<R> {
 
 /// Changes of one round, about. More would only make those who came first wait longer.
 const ROUND_CHANGES: usize = 16_384;
+
+/// Rows that end in one round.
+const ENDED_AT_ONCE: usize = 1000;
+
+/// Places in the change log taken in while its readers wait.
+const LOGGED_AT_ONCE: usize = 1000;
+
+/// Of the record that is packed. Bytes.
+const RECORD_BYTES_KEPT: usize = 1 << 20;
 
 /// What one request did, until it is durable.
 struct Done {
@@ -109,6 +85,8 @@ enum Caller {
     Push(oneshot::Sender<Pushed>, Answer),
     Held(Option<oneshot::Sender<Result<Answer, IntakeError>>>, Answer),
     Skip(oneshot::Sender<Result<SourceReport, IntakeError>>),
+    /// Time did it.
+    Nobody,
 }
 
 /// Whoever still waits when the thread ends, however it ends, is told so.
@@ -125,9 +103,9 @@ impl Drop for Ending {
     }
 }
 
-impl<R: Rules> Intake<R> {
+impl Intake {
     pub fn new(
-        rules: R,
+        judge: Judge,
         journal: GroupJournal,
         visible: Arc<Visible>,
         queue: Arc<Queue>,
@@ -137,7 +115,7 @@ impl<R: Rules> Intake<R> {
     ) -> Self {
         let next_id = visible.log.read().next_id();
         Self {
-            rules,
+            judge,
             journal,
             visible,
             queue,
@@ -176,14 +154,79 @@ impl<R: Rules> Intake<R> {
         let now = self.clock.read();
         let mut done = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..) {
-            self.judge(job, &mut working, now.mono, now.wall, &mut done);
+            match job {
+                Job::Push { request, reply } => self.push(request, reply, &mut working, now, &mut done),
+                Job::Skip { source, to, reply } => self.skip(source, to, reply, &mut working, now.wall, &mut done),
+                // It comes alone: nothing was decided before it that is not visible.
+                Job::Snapshot { staged, reply } => {
+                    let source = staged.source().clone();
+                    self.snapshot(*staged, reply, now.wall)?;
+                    working = Working::new(&visible.levels, self.next_id);
+                    self.go_on(&source, &mut working, now.wall, &mut done);
+                }
+                Job::Tick => self.tick(&mut working, now, &mut done),
+                Job::Gone(ticket) => self.withdraw(ticket),
+            }
         }
         self.next_id = working.next_id();
         drop(working);
+        self.finish(done)
+    }
+
+    /// A snapshot is judged on what is visible, made durable, and shown in small steps that nobody waits for.
+    fn snapshot(
+        &mut self,
+        staged: Staged,
+        reply: oneshot::Sender<Result<SnapshotAnswer, SnapshotError>>,
+        now: Timestamp,
+    ) -> Result<(), Failed> {
+        let visible = Arc::clone(&self.visible);
+        let mut working = Working::new(&visible.levels, self.next_id);
+        let source = staged.source().clone();
+        let Restated { answer, mut events, planes } = match self.judge.put_snapshot(&mut working, staged, now) {
+            Ok(restated) => restated,
+            Err(error) => {
+                self.queue.done(1);
+                // Whoever does not wait any more comes back for it.
+                let _ = reply.send(Err(error));
+                return Ok(());
+            }
+        };
+        working.log(now, &mut events);
+        self.next_id = working.next_id();
+        drop(working);
+        let batch = Batch { source, at: now, events };
+        let committed = self.put(&batch).and_then(|()| self.journal.commit());
+        let end = match committed {
+            Ok(end) => end,
+            Err(error) => {
+                self.queue.done(1);
+                let _ = reply.send(Err(IntakeError::ReadOnly.into()));
+                return Err(error.into());
+            }
+        };
+        visible.levels.restate(&batch, &planes, self.judge.standing(&batch.source));
+        for some in batch.events.chunks(LOGGED_AT_ONCE) {
+            let mut log = visible.log.write();
+            for event in some {
+                if let Event::Logged { sku, id, urgent, .. } = event {
+                    log.stage(sku, *id, *urgent);
+                }
+            }
+        }
+        visible.log.write().publish();
+        self.report(HashSet::from([&batch.source]));
+        self.queue.done(1);
+        let _ = reply.send(Ok(answer));
+        self.lazy.take(std::iter::once(batch), end).map_err(|_| Failed::Rows)
+    }
+
+    fn finish(&mut self, done: Vec<Done>) -> Result<(), Failed> {
         if mutant!(VisibleBeforeDurable) {
             self.show(&done);
         }
-        let committed = self.put(&done).and_then(|()| self.journal.commit());
+        let mut batches = done.iter().map(|done| &done.batch);
+        let committed = batches.try_for_each(|batch| self.put(batch)).and_then(|()| self.journal.commit());
         let end = match committed {
             Ok(end) => end,
             Err(error) if mutant!(AcknowledgedBeforeDurable) => {
@@ -203,45 +246,63 @@ impl<R: Rules> Intake<R> {
         self.lazy.take(batches, end).map_err(|_| Failed::Rows)
     }
 
-    fn judge(&mut self, job: Job, working: &mut Working<'_>, mono: Mono, now: Timestamp, done: &mut Vec<Done>) {
-        match job {
-            Job::Push { request, reply } => {
-                let changes = request.changes.len().max(1);
-                let request = if self.rules.must_wait(&request) && !mutant!(EarlyIsNotHeld) {
-                    match self.hold(request, mono) {
-                        Ok(held) => {
-                            self.queue.done(changes);
-                            if let Err(Pushed::Held(held)) = reply.send(Pushed::Held(held)) {
-                                self.withdraw(held.ticket);
-                            }
-                            return;
-                        }
-                        Err(request) => request,
+    fn push(
+        &mut self,
+        request: Request,
+        reply: oneshot::Sender<Pushed>,
+        working: &mut Working<'_>,
+        now: Reading,
+        done: &mut Vec<Done>,
+    ) {
+        let changes = request.changes.len().max(1);
+        let request = if self.judge.must_wait(&request) && !mutant!(EarlyIsNotHeld) {
+            match self.hold(request, now.mono) {
+                Ok(held) => {
+                    self.queue.done(changes);
+                    if let Err(Pushed::Held(held)) = reply.send(Pushed::Held(held)) {
+                        self.withdraw(held.ticket);
                     }
-                } else {
-                    request
-                };
-                let caller = |answer| Caller::Push(reply, answer);
-                self.decide(&request, working, now, changes, caller, done);
-                self.go_on(&request.source, working, now, done);
+                    return;
+                }
+                Err(request) => request,
             }
-            Job::Skip { source, to, reply } => match self.rules.skip_gap(working, &source, to, now) {
-                Ok(decision) => {
-                    done.push(self.done(&source, decision.events, working, now, 1, Caller::Skip(reply)));
-                    self.go_on(&source, working, now, done);
-                }
-                Err(error) => {
-                    self.queue.done(1);
-                    let _ = reply.send(Err(error));
-                }
-            },
-            Job::Tick => {
-                while let Some((ticket, request)) = self.waiting.expired(mono) {
-                    self.decide_held(ticket, &request, working, now, done);
-                    self.go_on(&request.source, working, now, done);
-                }
+        } else {
+            request
+        };
+        let caller = |answer| Caller::Push(reply, answer);
+        self.decide(&request, working, now.wall, changes, caller, done);
+        self.go_on(&request.source, working, now.wall, done);
+    }
+
+    fn skip(
+        &mut self,
+        source: SourceId,
+        to: Option<u64>,
+        reply: oneshot::Sender<Result<SourceReport, IntakeError>>,
+        working: &mut Working<'_>,
+        now: Timestamp,
+        done: &mut Vec<Done>,
+    ) {
+        match self.judge.skip_gap(working, &source, to, now) {
+            Ok(decision) => {
+                done.push(self.done(&source, decision.events, working, now, 1, Caller::Skip(reply)));
+                self.go_on(&source, working, now, done);
             }
-            Job::Gone(ticket) => self.withdraw(ticket),
+            Err(error) => {
+                self.queue.done(1);
+                let _ = reply.send(Err(error));
+            }
+        }
+    }
+
+    /// Some time may be over: that of requests that are held, and of rows.
+    fn tick(&mut self, working: &mut Working<'_>, now: Reading, done: &mut Vec<Done>) {
+        while let Some((ticket, request)) = self.waiting.expired(now.mono) {
+            self.decide_held(ticket, &request, working, now.wall, done);
+            self.go_on(&request.source, working, now.wall, done);
+        }
+        for (source, events) in self.judge.expire(working, now.wall, ENDED_AT_ONCE) {
+            done.push(self.done(&source, events, working, now.wall, 0, Caller::Nobody));
         }
     }
 
@@ -261,7 +322,7 @@ impl<R: Rules> Intake<R> {
 
     /// The source's position may have moved: what waited for that goes on.
     fn go_on(&mut self, source: &SourceId, working: &mut Working<'_>, now: Timestamp, done: &mut Vec<Done>) {
-        while let Some((ticket, request)) = self.waiting.ready(source, |request| self.rules.must_wait(request)) {
+        while let Some((ticket, request)) = self.waiting.ready(source, |request| self.judge.must_wait(request)) {
             self.decide_held(ticket, &request, working, now, done);
         }
     }
@@ -287,7 +348,7 @@ impl<R: Rules> Intake<R> {
         caller: impl FnOnce(Answer) -> Caller,
         done: &mut Vec<Done>,
     ) {
-        let Decision { outcomes, last_sequence, expected_sequence, events } = self.rules.decide(working, request, now);
+        let Decision { outcomes, last_sequence, expected_sequence, events } = self.judge.decide(working, request, now);
         debug_assert_eq!(outcomes.len(), request.changes.len(), "one outcome per change");
         let answer = Answer::of(outcomes, last_sequence, expected_sequence);
         done.push(self.done(&request.source, events, working, now, changes, caller(answer)));
@@ -304,21 +365,24 @@ impl<R: Rules> Intake<R> {
     ) -> Done {
         working.log(now, &mut events);
         let batch = Batch { source: source.clone(), at: now, events };
-        Done { batch, standing: self.rules.standing(source), changes, caller }
+        Done { batch, standing: self.judge.standing(source), changes, caller }
     }
 
-    fn put(&mut self, done: &[Done]) -> Result<(), JournalError> {
-        for done in done.iter().filter(|done| !done.batch.events.is_empty()) {
-            self.record.clear();
-            pack(&done.batch, &mut self.record);
-            self.journal.put(&self.record)?;
+    fn put(&mut self, batch: &Batch) -> Result<(), JournalError> {
+        if batch.events.is_empty() {
+            return Ok(());
         }
+        self.record.clear();
+        pack(batch, &mut self.record);
+        self.journal.put(&self.record)?;
+        // That of a snapshot was a large one.
+        self.record.shrink_to(RECORD_BYTES_KEPT);
         Ok(())
     }
 
     /// Figures first, then that they changed: whoever hears of a change finds it.
     fn show(&self, done: &[Done]) {
-        let Visible { levels, log, reports, .. } = &*self.visible;
+        let Visible { levels, log, .. } = &*self.visible;
         for Done { batch, standing, .. } in done {
             levels.apply_with(batch, *standing);
             let mut log = log.write();
@@ -329,10 +393,13 @@ impl<R: Rules> Intake<R> {
             }
             log.publish();
         }
+        self.report(done.iter().map(|done| &done.batch.source).collect());
+    }
+
+    fn report(&self, sources: HashSet<&SourceId>) {
         let now = self.clock.read().wall;
-        let sources: HashSet<&SourceId> = done.iter().map(|done| &done.batch.source).collect();
-        let new: Vec<_> = sources.into_iter().filter_map(|source| self.rules.report(source, now)).collect();
-        let mut reports = reports.write();
+        let new: Vec<_> = sources.into_iter().filter_map(|source| self.judge.report(source, now)).collect();
+        let mut reports = self.visible.reports.write();
         for report in new {
             reports.insert(report.source.clone(), report);
         }
@@ -346,6 +413,7 @@ impl<R: Rules> Intake<R> {
             match done.caller {
                 Caller::Push(caller, answer) => drop(caller.send(Pushed::Answered(Ok(answer)))),
                 Caller::Held(caller, answer) => drop(caller.map(|caller| caller.send(Ok(answer)))),
+                Caller::Nobody => {}
                 Caller::Skip(caller) => {
                     let report = self.visible.reports.read().get(&done.batch.source).cloned();
                     drop(caller.send(report.ok_or(IntakeError::UnknownSource)));
@@ -365,6 +433,7 @@ impl Caller {
             Caller::Push(caller, _) => drop(caller.send(Pushed::Answered(Err(why)))),
             Caller::Held(caller, _) => drop(caller.map(|caller| caller.send(Err(why)))),
             Caller::Skip(caller) => drop(caller.send(Err(why))),
+            Caller::Nobody => {}
         }
     }
 }
@@ -375,6 +444,7 @@ fn refuse(job: Job, queue: &Queue) {
     match job {
         Job::Push { reply, .. } => drop(reply.send(Pushed::Answered(Err(why)))),
         Job::Skip { reply, .. } => drop(reply.send(Err(why))),
+        Job::Snapshot { reply, .. } => drop(reply.send(Err(why.into()))),
         Job::Tick | Job::Gone(_) => {}
     }
 }

@@ -11,17 +11,18 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::changes::{Cursor, History, Page, Rebuild, ResyncRequired};
 use super::config::StockConfig;
 use super::event::{Batch, Event};
 use super::intake::queue::{Held, Job, Pushed, Queue, Ticket};
-use super::intake::{Intake, Rules, Visible};
+use super::intake::{Intake, Visible};
+use super::judge::{Judge, Staged};
 use super::levels::Levels;
 use super::pack::Unpacking;
 use super::report::{SourceReport, SourceState};
-use super::request::{Answer, IntakeError, Request};
+use super::request::{Answer, IntakeError, Request, SnapshotAnswer, SnapshotError, SnapshotHead, SnapshotPart};
 use super::store::{Dirty, Lazy, Pace, Store, StoreError};
 use crate::clock::Clock;
 use crate::domain::Sku;
@@ -107,19 +108,14 @@ pub fn journal_folder(folder: &Path) -> PathBuf {
 
 impl Ledger {
     /// Opens what is in the folder, or begins anew in an empty one. Reads all of it: not for a thread that has else to do.
-    pub fn open<R: Rules>(
-        rules: R,
-        config: StockConfig,
-        folder: &Path,
-        clock: Clock,
-        storage: Storage,
-    ) -> Result<Self, LedgerError> {
+    pub fn open(config: StockConfig, folder: &Path, clock: Clock, storage: Storage) -> Result<Self, LedgerError> {
         let (journals, rows) = (journal_folder(folder), folder.join("rows"));
         for path in [&journals, &rows] {
             fs::create_dir_all(path).map_err(|source| LedgerError::Folder { path: path.clone(), source })?;
         }
         let mut store = Store::open(&rows, &config)?;
-        let mut fold = Fold { rules, levels: Levels::new(&config, clock.read().wall), log: Rebuild::default() };
+        let judge = Judge::new(&config);
+        let mut fold = Fold { judge, levels: Levels::new(&config, clock.read().wall), log: Rebuild::default() };
         store.load(|batch| fold.take(batch))?;
         let from = store.position()?;
         let (mut dirty, mut unpacking) = (Dirty::default(), Unpacking::default());
@@ -149,11 +145,11 @@ impl Ledger {
             Some(bytes) => History::from_bytes(&bytes).ok_or(StoreError::Damaged("the starts of the change log"))?,
             None => History::default(),
         };
-        let (visible, rules) = fold.start(history, &store, clock)?;
+        let (visible, judge) = fold.start(history, &store, clock)?;
         let queue = Arc::new(Queue::new(config.queue_changes_max));
         let lazy = Lazy::start(store, journals, storage.pace, written).map_err(LedgerError::Thread)?;
         let (visible, lazy) = (Arc::new(visible), Arc::new(lazy));
-        let intake = Intake::new(rules, journal, visible.clone(), queue.clone(), lazy.clone(), clock, &config);
+        let intake = Intake::new(judge, journal, visible.clone(), queue.clone(), lazy.clone(), clock, &config);
         // Where time is virtual, it is the runtime's: the thread looks at the same clock.
         let runtime = tokio::runtime::Handle::try_current().ok();
         let run = move || {
@@ -169,7 +165,11 @@ impl Ledger {
     pub fn push(&self, request: Request) -> impl Future<Output = Result<Answer, IntakeError>> + Send + 'static + use<> {
         let changes = request.changes.len().max(1);
         let (reply, pushed) = oneshot::channel();
-        let queued = self.0.queue.put(Job::Push { request, reply }, changes);
+        let queued = match request.changes.is_empty() && !self.may_push(&request.source) {
+            // There is no change to say it of.
+            true => Err(IntakeError::UnknownSource),
+            false => self.0.queue.put(Job::Push { request, reply }, changes),
+        };
         let ledger = self.clone();
         async move {
             queued?;
@@ -212,6 +212,44 @@ impl Ledger {
         }
     }
 
+    /// A snapshot, whose rows follow in parts: nothing of it is taken before its end has come. Answered when it is durable and
+    /// visible. Whoever gives up waiting after the end does not know what became of it, and may send it again.
+    pub fn put_snapshot(
+        &self,
+        head: SnapshotHead,
+        mut parts: mpsc::Receiver<SnapshotPart>,
+    ) -> impl Future<Output = Result<SnapshotAnswer, SnapshotError>> + Send + 'static + use<> {
+        let ledger = self.clone();
+        async move {
+            if !ledger.may_push(&head.source) {
+                return Err(IntakeError::UnknownSource.into());
+            }
+            let mut staged = Box::new(Staged::new(head, ledger.0.config.levels_max));
+            let rows = loop {
+                match parts.recv().await {
+                    Some(SnapshotPart::Rows(lines)) => staged.take(lines)?,
+                    Some(SnapshotPart::End { rows }) => break rows,
+                    None => return Err(SnapshotError::Cut { rows: staged.read() }),
+                }
+            };
+            staged.end(rows)?;
+            let (reply, taken) = oneshot::channel();
+            ledger.0.queue.put(Job::Snapshot { staged, reply }, 1)?;
+            taken.await.unwrap_or_else(|_| Err(ledger.ended().into()))
+        }
+    }
+
+    /// To be called now and then: rows whose time is over get their place in the change log. That they count no more readers
+    /// see without it.
+    pub fn tick(&self) {
+        self.0.queue.tell(Job::Tick);
+    }
+
+    fn may_push(&self, source: &SourceId) -> bool {
+        let config = &self.0.config;
+        config.any_source || config.sources.iter().any(|declared| declared.name == *source)
+    }
+
     fn ended(&self) -> IntakeError {
         self.0.queue.closed().unwrap_or(IntakeError::ReadOnly)
     }
@@ -219,9 +257,7 @@ impl Ledger {
     /// As far as it is durable. Who may push and was never heard is at 0.
     pub fn source(&self, source: &SourceId) -> Option<SourceReport> {
         let report = self.0.visible.reports.read().get(source).cloned();
-        let config = &self.0.config;
-        let may_push = || config.any_source || config.sources.iter().any(|declared| declared.name == *source);
-        let report = report.or_else(|| may_push().then(|| SourceReport::unheard(source.clone())));
+        let report = report.or_else(|| self.may_push(source).then(|| SourceReport::unheard(source.clone())));
         report.map(|report| self.as_of_now(report))
     }
 
@@ -316,16 +352,16 @@ impl Drop for Waiter<'_> {
 }
 
 /// The state as it is put together at the start.
-struct Fold<R> {
-    rules: R,
+struct Fold {
+    judge: Judge,
     levels: Levels,
     log: Rebuild<Sku>,
 }
 
-impl<R: Rules> Fold<R> {
+impl Fold {
     fn take(&mut self, batch: &Batch) {
         self.levels.apply(batch);
-        self.rules.apply(batch);
+        self.judge.apply(batch);
         for event in &batch.events {
             if let Event::Logged { sku, id, urgent, .. } = event {
                 self.log.take(sku, *id, *urgent);
@@ -333,20 +369,20 @@ impl<R: Rules> Fold<R> {
         }
     }
 
-    fn start(self, mut history: History, store: &Store, clock: Clock) -> Result<(Visible, R), StoreError> {
-        let Self { rules, levels, log } = self;
+    fn start(self, mut history: History, store: &Store, clock: Clock) -> Result<(Visible, Judge), StoreError> {
+        let Self { judge, levels, log } = self;
         let now = clock.read().wall;
         // Keyed anew in every process, and by the time: nobody else will choose it.
         let random = std::collections::hash_map::RandomState::new().hash_one(now);
         history.start(random, log.highest());
         store.keep_history(&history.to_bytes())?;
-        let sources = rules.sources();
-        sources.iter().for_each(|source| levels.note(source, rules.standing(source)));
-        let reports = sources.iter().filter_map(|source| rules.report(source, now));
+        let sources = judge.sources();
+        sources.iter().for_each(|source| levels.note(source, judge.standing(source)));
+        let reports = sources.iter().filter_map(|source| judge.report(source, now));
         let reports = reports.map(|report| (report.source.clone(), report)).collect();
         let visible =
             Visible { levels, log: RwLock::new(log.start(history)), reports: RwLock::new(reports), started: now };
-        Ok((visible, rules))
+        Ok((visible, judge))
     }
 }
 

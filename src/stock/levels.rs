@@ -189,17 +189,49 @@ impl Levels {
         }
     }
 
-    /// Prepares one row of the table that will stand in the place of its (location, measure)'s. Nobody reads it yet.
-    pub fn stage(&self, source: &SourceId, at: Timestamp, rows: &[(RowKey, Row)]) {
-        for some in rows.chunks(STAGED_AT_ONCE) {
-            let mut root = self.root.write();
-            let number = root.places.source(source);
-            some.iter().for_each(|(key, row)| root.put(key, Some(row), number, at, true));
+    /// Takes in a snapshot that states all of these: seen whole or not at all. Only the writer calls this.
+    ///
+    /// Few rows are written while readers wait, as those of a request are. For many a second table of each (location, measure)
+    /// is prepared in small steps, and then they change places.
+    pub fn restate(&self, batch: &Batch, planes: &[(LocationId, Measure)], standing: Standing) {
+        if batch.events.len() <= RESTATED_AT_ONCE {
+            return self.apply_with(batch, standing);
         }
-    }
-
-    /// Shows the tables that were prepared for these, together with what else the snapshot did.
-    pub fn swap(&self, batch: &Batch, planes: &[(LocationId, Measure)]) {
+        let is_staged = |key: &RowKey| planes.iter().any(|(at, of)| *of == key.measure && *at == key.location);
+        self.sweep(planes);
+        let mut rows = Vec::new();
+        for shard in 0..SHARDS {
+            let view = self.view(Timestamp::default());
+            for found in view.root.shards[shard].all() {
+                view.rows_of(found, &mut |told, _| {
+                    if is_staged(&told.key) {
+                        rows.push((told.key, Some(told.row)));
+                    }
+                });
+            }
+            drop(view);
+            self.stage(batch, &mut rows);
+        }
+        for event in &batch.events {
+            if let Event::Row { key, row } = event
+                && is_staged(key)
+            {
+                rows.push((key.clone(), row.clone()));
+                if rows.len() == STAGED_AT_ONCE {
+                    self.stage(batch, &mut rows);
+                }
+            }
+        }
+        self.stage(batch, &mut rows);
+        let others: Vec<&Event> = batch
+            .events
+            .iter()
+            .filter(|event| match event {
+                Event::Row { key, .. } => !is_staged(key),
+                Event::Logged { .. } => false,
+                _ => true,
+            })
+            .collect();
         let mut root = self.root.write();
         for (location, measure) in planes {
             let place = root.places.place(location);
@@ -208,14 +240,26 @@ impl Levels {
             plane.heard = true;
         }
         let source = root.places.source(&batch.source);
-        batch.events.iter().for_each(|event| root.apply(source, batch.at, event));
-        let state = &mut root.places.sources[usize::from(source)].standing;
-        state.last_heard = state.last_heard.max(Some(batch.at));
+        others.into_iter().for_each(|event| root.apply(source, batch.at, event));
+        root.places.sources[usize::from(source)].standing = standing;
+        drop(root);
+        self.sweep(planes);
     }
 
-    /// Frees what is not read of these: the tables a snapshot replaced, or those of one that was given up. To be called
-    /// before others are prepared.
-    pub fn sweep(&self, planes: &[(LocationId, Measure)]) {
+    /// Nobody reads these yet.
+    fn stage(&self, batch: &Batch, rows: &mut Vec<(RowKey, Option<Row>)>) {
+        let mut rows = rows.drain(..).peekable();
+        while rows.peek().is_some() {
+            let mut root = self.root.write();
+            let source = root.places.source(&batch.source);
+            rows.by_ref()
+                .take(STAGED_AT_ONCE)
+                .for_each(|(key, row)| root.put(&key, row.as_ref(), source, batch.at, true));
+        }
+    }
+
+    /// Frees what is not read of these: the tables a snapshot replaced.
+    fn sweep(&self, planes: &[(LocationId, Measure)]) {
         for shard in 0..SHARDS {
             let mut root = self.root.write();
             for (location, measure) in planes {
@@ -230,6 +274,9 @@ impl Levels {
 
 /// Rows prepared while readers wait: some 50 µs.
 const STAGED_AT_ONCE: usize = 64;
+
+/// What a snapshot did that is written while readers wait, in events: a few milliseconds.
+const RESTATED_AT_ONCE: usize = 4096;
 
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! The stock ledger: the gateway's own durable copy of what sources said, and the only thing it cannot ask for again.
 //!
-//! There are its words ([`event`], [`request`], [`config`]), current levels as readers see them ([`levels`]) and the change log
-//! ([`changes`]). Whoever judges changes, keeps them and answers for them is not there yet, so nothing feeds them. Never asks
-//! the ERP, never knows a wire. State is the fold of [`event::Event`]s, live and at replay by the same code.
+//! A request comes by the [`ledger`], is judged by pure rules ([`judge`]), made durable and shown by one thread ([`intake`]), kept
+//! in a journal and in rows behind it ([`store`]), and read from memory ([`levels`], [`changes`]). Never asks the ERP, never
+//! knows a wire. State is the fold of [`event::Event`]s, live and at replay by the same code.
 
 pub mod changes;
 pub mod config;
 pub mod event;
 pub mod intake;
+pub mod judge;
 pub mod ledger;
 pub mod levels;
 pub mod pack;

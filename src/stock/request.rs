@@ -33,6 +33,17 @@ pub struct Outcome {
     pub expected_sequence: Option<u64>,
 }
 
+impl Outcome {
+    pub fn of(verdict: Verdict) -> Self {
+        Self { verdict, reason: None, detail: None, change_id: None, original: None, expected_sequence: None }
+    }
+
+    /// CONFLICT or REJECTED.
+    pub fn not_taken(verdict: Verdict, reason: &'static str, detail: impl Into<Box<str>>) -> Self {
+        Self { reason: Some(reason), detail: Some(detail.into()), ..Self::of(verdict) }
+    }
+}
+
 /// What became of a request: durable and visible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -128,6 +139,8 @@ pub enum IntakeError {
     UnknownSource,
     #[error("the source has no gap")]
     NoGap,
+    #[error("the gap reaches from {from} to {to}")]
+    OutOfGap { from: u64, to: u64 },
 }
 
 impl IntakeError {
@@ -138,6 +151,7 @@ impl IntakeError {
             IntakeError::Stopped => "stopping",
             IntakeError::UnknownSource => "unknown_source",
             IntakeError::NoGap => "no_gap",
+            IntakeError::OutOfGap { .. } => "out_of_range",
         }
     }
 
@@ -155,6 +169,8 @@ pub enum SnapshotError {
     Cut { rows: u64 },
     #[error("it says it has {said} rows, and has {read}")]
     RowsDiffer { said: u64, read: u64 },
+    #[error("its source numbers its changes: it needs the number up to which they are in it")]
+    Unnumbered,
     #[error("neither its head nor its end says how many rows it has")]
     RowsUnsaid,
     #[error("what is known goes further: a later snapshot was taken already")]
@@ -180,6 +196,7 @@ impl SnapshotError {
             SnapshotError::Intake(error) => error.reason(),
             SnapshotError::Cut { .. } => "cut_off",
             SnapshotError::RowsDiffer { .. } | SnapshotError::RowsUnsaid => "count_mismatch",
+            SnapshotError::Unnumbered => "sequence_missing",
             SnapshotError::OutOfDate => "out_of_date",
             SnapshotError::TooOld { .. } => "snapshot_too_old",
             SnapshotError::Lines { reason, .. } => reason,

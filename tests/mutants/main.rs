@@ -28,6 +28,9 @@ const EPOCHS: By = Unit("cache::epochs");
 const FRESHNESS: By = Unit("offer::freshness");
 const CHANGES: By = Unit("stock::changes");
 const LEVELS: By = Unit("stock::levels");
+const NUMBERS: By = Unit("stock::judge::tests::numbers");
+const UNNUMBERED: By = Unit("stock::judge::tests::unnumbered");
+const SNAPSHOTS: By = Unit("stock::judge::tests::snapshots");
 const LEDGER: By = Unit("stock::ledger");
 const SHARING: By = Unit("offer::sharing");
 
@@ -99,6 +102,32 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::NothingFromAhead, &[CHANGES]),
     (Mutant::RestartForgetsWhatWasIssued, &[CHANGES]),
     (Mutant::AnyCursorIsOurs, &[CHANGES]),
+    (Mutant::LeftEpochTaken, &[NUMBERS]),
+    (Mutant::GapTaken, &[NUMBERS]),
+    (Mutant::RejectedKeepsItsNumber, &[NUMBERS]),
+    (Mutant::ReusedNumberUnseen, &[NUMBERS]),
+    (Mutant::OldAddTaken, &[UNNUMBERED]),
+    (Mutant::LateSetTaken, &[UNNUMBERED]),
+    (Mutant::PendingOutlivesReservation, &[NUMBERS]),
+    (Mutant::AddNeedsNoBase, &[NUMBERS]),
+    (Mutant::RejectedUnmarked, &[NUMBERS]),
+    (Mutant::NotOwnerTaken, &[NUMBERS]),
+    (Mutant::NumbersForgotten, &[NUMBERS]),
+    (Mutant::EventIdForgotten, &[UNNUMBERED]),
+    (Mutant::SnapshotReplaysAll, &[SNAPSHOTS]),
+    (Mutant::OldSnapshotTaken, &[SNAPSHOTS]),
+    (Mutant::EmptiedUnguarded, &[SNAPSHOTS]),
+    (Mutant::PartCoversAll, &[SNAPSHOTS]),
+    (Mutant::SnapshotForgetsLater, &[SNAPSHOTS]),
+    (Mutant::NewEpochTaken, &[NUMBERS]),
+    (Mutant::HeartbeatIgnored, &[NUMBERS]),
+    (Mutant::SkipLosesWhatComes, &[NUMBERS]),
+    (Mutant::ClockAheadBelieved, &[UNNUMBERED]),
+    (Mutant::MissedUnmarked, &[NUMBERS]),
+    (Mutant::LedgerUnbounded, &[NUMBERS]),
+    (Mutant::NumberingForgotten, &[UNNUMBERED]),
+    (Mutant::RemovedRowComesBack, &[UNNUMBERED]),
+    (Mutant::UngivenNetIsZero, &[SNAPSHOTS]),
     (Mutant::VisibleBeforeDurable, &[LEDGER]),
     (Mutant::AcknowledgedBeforeDurable, &[LEDGER]),
     (Mutant::EarlyIsNotHeld, &[LEDGER]),

@@ -7,8 +7,9 @@ use tokio::sync::oneshot;
 
 use crate::clock::Mono;
 use crate::domain::ids::SourceId;
+use crate::stock::judge::Staged;
 use crate::stock::report::SourceReport;
-use crate::stock::request::{Answer, IntakeError, Request};
+use crate::stock::request::{Answer, IntakeError, Request, SnapshotAnswer, SnapshotError};
 
 /// A request that waits for numbers before its own.
 pub type Ticket = u64;
@@ -24,7 +25,11 @@ pub enum Job {
         to: Option<u64>,
         reply: oneshot::Sender<Result<SourceReport, IntakeError>>,
     },
-    /// The wait of a held request may be over.
+    Snapshot {
+        staged: Box<Staged>,
+        reply: oneshot::Sender<Result<SnapshotAnswer, SnapshotError>>,
+    },
+    /// The wait of a held request may be over, or the time of a row.
     Tick,
     /// Nobody waits for a held request any more.
     Gone(Ticket),
@@ -90,7 +95,8 @@ impl Queue {
         }
     }
 
-    /// Waits until there is something and takes it: about as many changes as `most`. `None`: closed, and all is taken.
+    /// Waits until there is something and takes it: about as many changes as `most`, and a snapshot alone: it is judged on
+    /// what is visible. `None`: closed, and all is taken.
     pub fn take(&self, most: usize, jobs: &mut Vec<Job>) -> Option<()> {
         let mut state = self.state.lock();
         while state.jobs.is_empty() {
@@ -103,8 +109,16 @@ impl Queue {
         while changes < most
             && let Some(job) = state.jobs.pop_front()
         {
+            let is_alone = matches!(job, Job::Snapshot { .. });
+            if is_alone && !jobs.is_empty() {
+                state.jobs.push_front(job);
+                break;
+            }
             changes += job.changes();
             jobs.push(job);
+            if is_alone {
+                break;
+            }
         }
         Some(())
     }
@@ -137,7 +151,7 @@ impl Job {
     pub fn changes(&self) -> usize {
         match self {
             Job::Push { request, .. } => request.changes.len().max(1),
-            Job::Skip { .. } => 1,
+            Job::Skip { .. } | Job::Snapshot { .. } => 1,
             Job::Tick | Job::Gone(_) => 0,
         }
     }

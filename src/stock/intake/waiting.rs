@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::queue::Ticket;
 use crate::clock::Mono;
 use crate::domain::ids::SourceId;
-use crate::stock::config::{SourceConfig, StockConfig};
+use crate::stock::config::{OnGap, SourceConfig, StockConfig};
 use crate::stock::request::Request;
 
 #[derive(Debug)]
@@ -66,14 +66,20 @@ impl Waiting {
         self.remove(&key).map(|request| (key.2, request))
     }
 
-    /// One whose wait is over, of those that began to wait first.
+    /// One whose wait is over, of those that began to wait first. Where a source goes on over a gap, its lower numbers go with
+    /// it: after it they would count as judged.
     pub fn expired(&mut self, now: Mono) -> Option<(Ticket, Request)> {
         let (&(until, ticket), (source, first)) = self.ends.first_key_value()?;
         if until > now {
             return None;
         }
-        let key = (source.clone(), *first, ticket);
-        self.remove(&key).map(|request| (ticket, request))
+        let mut key = (source.clone(), *first, ticket);
+        let goes_on =
+            self.config.sources.iter().any(|config| config.name == *source && config.on_gap == OnGap::Continue);
+        if goes_on && let Some((lowest, _)) = self.held.range((source.clone(), 0, 0)..).next() {
+            key = lowest.clone();
+        }
+        self.remove(&key).map(|request| (key.2, request))
     }
 
     /// Nobody waits for it any more: it was not taken.

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use crate::clock::Timestamp;
 use crate::domain::change::{Measure, RowId, RowKey};
+use crate::domain::ids::SourceId;
 use crate::domain::{LocationId, Sku};
 use crate::stock::event::{Event, Row};
-use crate::stock::levels::{Levels, Net};
+use crate::stock::levels::{Levels, Net, Told};
 
 /// Of one SKU at one location: the rows the round changed, in order.
 type Changed = Vec<(Measure, RowId, Option<Row>)>;
@@ -53,6 +54,11 @@ impl<'a> Working<'a> {
         self.levels.is_complete(location, measure)
     }
 
+    /// Goes through all rows that readers see: without what the round did.
+    pub fn for_each_visible(&self, each: impl FnMut(&Told, &SourceId)) {
+        self.levels.for_each(each);
+    }
+
     /// How many levels there are.
     pub fn levels(&self) -> usize {
         self.levels.len() + self.new_levels
@@ -86,7 +92,7 @@ impl<'a> Working<'a> {
 
     /// Appends the places of what the request moved, and begins with the next. Urgent is a SKU of which nothing is left
     /// where something moved, also if nothing was left before: what overtook once must not fall back by moving again.
-    pub(super) fn log(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+    pub fn log(&mut self, now: Timestamp, events: &mut Vec<Event>) {
         let mut moved: Vec<(Sku, Moved)> = self.moved.drain().collect();
         // As the change log wants them.
         moved.sort_unstable_by_key(|(_, moved)| moved.id);
@@ -97,7 +103,7 @@ impl<'a> Working<'a> {
         }
     }
 
-    pub(super) fn next_id(&self) -> u64 {
+    pub fn next_id(&self) -> u64 {
         self.next_id
     }
 

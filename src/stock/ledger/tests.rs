@@ -1,4 +1,3 @@
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
@@ -6,129 +5,8 @@ use crate::clock::Timestamp;
 use crate::domain::change::{Change, ChangeKind, Epoch, Measure, Movement, RowId, RowKey};
 use crate::domain::{LocationId, Quantity};
 use crate::journal::group::{segment_path, witnessed};
-use crate::stock::event::{Original, Row, Verdict};
-use crate::stock::intake::{Decision, Working};
-use crate::stock::levels::{Net, Standing};
-use crate::stock::request::Outcome;
-
-/// The least that rules can be: numbers without holes, everything is a SET, and what was said once is said again.
-#[derive(Debug, Default)]
-struct Plain {
-    sources: BTreeMap<SourceId, (u64, Timestamp)>,
-    said: BTreeMap<(SourceId, u64), Original>,
-    /// The writer panics at this number.
-    trap: u64,
-}
-
-impl Plain {
-    fn last(&self, source: &SourceId) -> u64 {
-        self.sources.get(source).map_or(0, |(last, _)| *last)
-    }
-}
-
-impl Rules for Plain {
-    fn must_wait(&self, request: &Request) -> bool {
-        let first = request.changes.first().and_then(|change| change.sequence);
-        first.is_some_and(|first| first > self.last(&request.source) + 1)
-    }
-
-    fn decide(&mut self, rows: &mut Working<'_>, request: &Request, now: Timestamp) -> Decision {
-        let source = &request.source;
-        let mut events = Vec::new();
-        let mut outcomes = Vec::new();
-        for change in &request.changes {
-            let sequence = change.sequence.unwrap();
-            assert_ne!(sequence, self.trap, "the trap");
-            let mut outcome = Outcome {
-                verdict: Verdict::Duplicate,
-                reason: None,
-                detail: None,
-                change_id: None,
-                original: self.said.get(&(source.clone(), sequence)).copied(),
-                expected_sequence: None,
-            };
-            let last = self.last(source);
-            if sequence > last + 1 {
-                outcome.verdict = Verdict::Gap;
-                outcome.expected_sequence = Some(last + 1);
-            } else if sequence > last {
-                let Movement { key, quantity, .. } = change.movement.clone().unwrap();
-                outcome.verdict = Verdict::Applied;
-                let old = rows.row(&key);
-                if old.is_none_or(|old| old.quantity != quantity) {
-                    outcome.change_id = Some(rows.moved(&key));
-                }
-                let row = Row {
-                    quantity,
-                    expected_on: None,
-                    expires_at: None,
-                    changed_at: now,
-                    effective_at: None,
-                    sequence,
-                    stated: sequence,
-                    suspect: false,
-                };
-                rows.put(&key, Some(row.clone()));
-                events.push(Event::Row { key, row: Some(row) });
-                let original = Original { verdict: Verdict::Applied, reason: None, change_id: outcome.change_id };
-                events.push(Event::Numbered { sequence, hash: change.hash, original, trace: None });
-                self.said.insert((source.clone(), sequence), original);
-                self.sources.insert(source.clone(), (sequence, now));
-            }
-            outcomes.push(outcome);
-        }
-        Decision { outcomes, last_sequence: self.last(source), expected_sequence: None, events }
-    }
-
-    fn skip_gap(
-        &mut self,
-        _: &mut Working<'_>,
-        source: &SourceId,
-        to: Option<u64>,
-        now: Timestamp,
-    ) -> Result<Decision, IntakeError> {
-        let to = to.ok_or(IntakeError::NoGap)?;
-        self.sources.insert(source.clone(), (to, now));
-        Ok(Decision { last_sequence: to, events: vec![Event::Position { sequence: to }], ..Decision::default() })
-    }
-
-    fn apply(&mut self, batch: &Batch) {
-        for event in &batch.events {
-            match event {
-                Event::Numbered { sequence, original, .. } => {
-                    self.said.insert((batch.source.clone(), *sequence), *original);
-                    self.sources.insert(batch.source.clone(), (*sequence, batch.at));
-                }
-                Event::Position { sequence } => {
-                    self.sources.insert(batch.source.clone(), (*sequence, batch.at));
-                }
-                _ => {}
-            }
-        }
-    }
-
-    fn standing(&self, source: &SourceId) -> Standing {
-        Standing { last_heard: self.sources.get(source).map(|(_, heard)| *heard), gap_since: None }
-    }
-
-    fn report(&self, source: &SourceId, _: Timestamp) -> Option<SourceReport> {
-        let (last, heard) = *self.sources.get(source)?;
-        Some(SourceReport {
-            source: source.clone(),
-            epoch: Epoch::default(),
-            last_sequence: last,
-            state: SourceState::InSequence,
-            last_heard: Some(heard),
-            gap_since: None,
-            rate: 0,
-            rejects: Vec::new(),
-        })
-    }
-
-    fn sources(&self) -> Vec<SourceId> {
-        self.sources.keys().cloned().collect()
-    }
-}
+use crate::stock::event::Verdict;
+use crate::stock::levels::Net;
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 
@@ -164,7 +42,8 @@ fn request(changes: Vec<Change>) -> Request {
 
 fn open_with(folder: &Path, storage: Storage) -> Result<Ledger, LedgerError> {
     let clock = Clock::starting_at(NOW);
-    Ledger::open(Plain::default(), StockConfig::default(), folder, clock, storage)
+    let config = StockConfig { any_source: true, ..StockConfig::default() };
+    Ledger::open(config, folder, clock, storage)
 }
 
 fn open(folder: &Path) -> Ledger {
@@ -353,36 +232,24 @@ async fn storage_that_fails_ends_the_intake_and_nothing_else() {
 #[tokio::test]
 async fn requests_are_in_line_when_they_are_pushed_whoever_is_awaited_first() {
     let folder = tempfile::tempdir().unwrap();
-    let config = StockConfig { any_source: true, ..StockConfig::default() };
-    let clock = Clock::starting_at(NOW);
-    let ledger = Ledger::open(Plain::default(), config, folder.path(), clock, Storage::default()).unwrap();
+    let ledger = open(folder.path());
     assert_eq!(ledger.source(&wms()).unwrap().last_sequence, 0, "it may push");
     let pushed: Vec<_> = (1..=20).map(|number| ledger.push(request(vec![set(number, "A", number)]))).collect();
     for (before, answer) in pushed.into_iter().enumerate().rev() {
         assert_eq!(answer.await.unwrap().outcomes[0].change_id, Some(before as u64 + 1));
     }
-    assert_eq!(open_with(tempfile::tempdir().unwrap().path(), Storage::default()).unwrap().source(&wms()), None);
-}
-
-#[tokio::test]
-async fn a_writer_that_panics_takes_nothing_more() {
-    let folder = tempfile::tempdir().unwrap();
-    let rules = Plain { trap: 2, ..Plain::default() };
-    let clock = Clock::starting_at(NOW);
-    let ledger = Ledger::open(rules, StockConfig::default(), folder.path(), clock, Storage::default()).unwrap();
-    ledger.push(request(vec![set(1, "BOLT", 1)])).await.unwrap();
-    for _ in 0..2 {
-        assert_eq!(ledger.push(request(vec![set(2, "BOLT", 2)])).await, Err(IntakeError::ReadOnly));
-    }
-    assert_eq!(figure(&ledger, "BOLT").as_deref(), Some("1"));
+    let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::starting_at(NOW));
+    let ledger = Ledger::open(StockConfig::default(), folder.path(), clock, Storage::default()).unwrap();
+    assert_eq!(ledger.source(&wms()), None, "nobody may push");
+    assert_eq!(ledger.push(request(Vec::new())).await, Err(IntakeError::UnknownSource));
 }
 
 #[tokio::test]
 async fn the_queue_is_bounded_in_changes() {
     let folder = tempfile::tempdir().unwrap();
-    let config = StockConfig { queue_changes_max: 3, ..StockConfig::default() };
+    let config = StockConfig { queue_changes_max: 3, any_source: true, ..StockConfig::default() };
     let clock = Clock::starting_at(NOW);
-    let ledger = Ledger::open(Plain::default(), config, folder.path(), clock, Storage::default()).unwrap();
+    let ledger = Ledger::open(config, folder.path(), clock, Storage::default()).unwrap();
     let changes = |range: std::ops::RangeInclusive<u64>| request(range.map(|number| set(number, "A", 1)).collect());
     assert_eq!(ledger.push(changes(1..=4)).await, Err(IntakeError::Full { limit: 3 }));
     for first in [1, 4, 7] {

@@ -194,38 +194,55 @@ fn figures_are_in_doubt_while_their_source_is_or_their_row_was() {
 }
 
 #[test]
-fn a_snapshot_is_seen_at_once_and_not_before() {
+fn a_large_snapshot_is_seen_at_once_and_leaves_nothing_behind() {
     let levels = levels(&[]);
     let paris = LocationId::new("PARIS").unwrap();
-    let rows: Vec<(RowKey, Row)> = (0..200).map(|n| (key(&format!("S{n}"), "PARIS", OnHand, ""), row("5"))).collect();
-    levels.apply(&batch(rows.iter().map(|(key, row)| told(key.clone(), row.clone())).collect::<Vec<_>>()));
-    let stage = |quantity: &str| {
-        let rows: Vec<_> = rows.iter().take(150).map(|(key, _)| (key.clone(), row(quantity))).collect();
-        levels.stage(&source("wms"), NOW, &rows);
+    let skus: Vec<String> = (0..6000).map(|n| format!("S{n}")).collect();
+    let all = |quantity: &str, some: &[String]| {
+        let rows = some.iter().map(|sku| told(key(sku, "PARIS", OnHand, ""), row(quantity)));
+        batch(rows.collect::<Vec<_>>())
     };
+    levels.apply(&all("5", &skus));
+    levels.apply(&batch([told(key("S0", "LYON", OnHand, ""), row("7"))]));
+    let standing = Standing { last_heard: Some(NOW), gap_since: None };
     let planes = [(paris.clone(), OnHand)];
-    // One that is given up leaves nothing.
-    stage("8");
-    assert_eq!(only(&levels, "S3", NOW).net, Net::Known(q("5")));
-    levels.sweep(&planes);
-    assert_eq!(levels.len(), 200);
-    stage("9");
-    assert_eq!(only(&levels, "S3", NOW).net, Net::Known(q("5")), "prepared is not shown");
-    assert_eq!(levels.row(&key("S3", "PARIS", OnHand, "")), Some(row("5")));
-    levels.swap(&batch([Event::Complete { location: paris, measure: OnHand, sequence: 3 }]), &planes);
-    assert_eq!(only(&levels, "S3", NOW).net, Net::Known(q("9")));
-    assert_eq!(only(&levels, "S180", NOW).net, Net::Known(q("0")), "what it leaves out is zero");
-    levels.sweep(&planes);
-    assert_eq!(levels.len(), 150);
-    let mut seen = 0;
-    levels.for_each(|told, by| {
-        assert_eq!((told.row.quantity, by.as_str()), (q("9"), "wms"));
-        seen += 1;
-    });
-    assert_eq!(seen, 150);
+    for quantity in ["9", "3"] {
+        let mut restated = all(quantity, &skus[..5000]);
+        restated.events.push(told(key("S1", "LYON", OnHand, ""), row(quantity)));
+        restated.events.push(Event::Complete { location: paris.clone(), measure: OnHand, sequence: 3 });
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                loop {
+                    let view = levels.view(NOW);
+                    let mut seen = Vec::new();
+                    for sku in ["S0", "S2500", "S4999"] {
+                        view.figures(
+                            sku,
+                            |figures| {
+                                if figures.location == paris {
+                                    seen.push(figures.net)
+                                }
+                            },
+                            &mut Vec::new(),
+                        );
+                    }
+                    assert!(seen.iter().all(|net| *net == seen[0]), "{seen:?}");
+                    if seen[0] == Net::Known(q(quantity)) {
+                        return;
+                    }
+                }
+            });
+            levels.restate(&restated, &planes, standing);
+            reader.join().unwrap();
+        });
+        assert_eq!(levels.row(&key("S5500", "PARIS", OnHand, "")), Some(row("5")), "it was not said to be otherwise");
+        assert_eq!(levels.row(&key("S1", "LYON", OnHand, "")), Some(row(quantity)), "what it did elsewhere");
+        assert_eq!(levels.len(), 6002, "no second table stays");
+    }
+    assert_eq!(only(&levels, "NEVER", NOW).net, Net::Known(q("0")), "what is not there is zero");
     // Changes go to the table that is read now.
     levels.apply(&batch([told(key("S3", "PARIS", OnHand, ""), row("1"))]));
-    assert_eq!(only(&levels, "S3", NOW).net, Net::Known(q("1")));
+    assert_eq!(levels.row(&key("S3", "PARIS", OnHand, "")), Some(row("1")));
 }
 
 #[test]

@@ -28,7 +28,10 @@ pub struct Dirty {
 
 #[derive(Debug, Default)]
 pub struct DirtySource {
-    pub heard: Timestamp,
+    /// When it last said something.
+    pub heard: Option<Timestamp>,
+    /// When anything last happened to it.
+    pub at: Timestamp,
     /// It counts anew: what was written of its numbers before goes.
     pub anew: bool,
     pub epochs: Vec<(Epoch, u64)>,
@@ -63,7 +66,10 @@ impl Dirty {
             self.sources.insert(source.clone(), DirtySource::default());
         }
         let Some(of_source) = self.sources.get_mut(&source) else { return };
-        of_source.heard = of_source.heard.max(at);
+        if events.iter().any(Event::is_heard) {
+            of_source.heard = of_source.heard.max(Some(at));
+        }
+        of_source.at = of_source.at.max(at);
         for event in events {
             match event {
                 Event::Row { key, row } => {

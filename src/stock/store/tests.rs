@@ -36,7 +36,9 @@ impl Folded {
         let is_logged = |event: &Event| matches!(event, Event::Logged { .. });
         if batch.events.is_empty() || !batch.events.iter().all(is_logged) {
             let source = self.sources.entry(batch.source.clone()).or_default();
-            source.heard = source.heard.max(batch.at);
+            if batch.events.iter().any(Event::is_heard) {
+                source.heard = source.heard.max(batch.at);
+            }
         }
         for event in &batch.events {
             if let Event::Logged { sku, id, urgent, .. } = event {

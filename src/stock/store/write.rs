@@ -71,7 +71,9 @@ impl Store {
         let prefix = prefix(source);
         let mut kept = self.kept.remove(source).unwrap_or_default();
         let key = |kind: u8, rest: &[u8]| [&prefix, &[kind][..], rest].concat();
-        batch.insert(&self.sources, key(HEARD, b""), changed.heard.0.to_le_bytes());
+        if let Some(heard) = changed.heard {
+            batch.insert(&self.sources, key(HEARD, b""), heard.0.to_le_bytes());
+        }
         let mut chunks: BTreeMap<u64, Option<Vec<u8>>> = BTreeMap::new();
         if changed.anew {
             chunks.extend(kept.chunks.drain(..).map(|(chunk, _)| (chunk, None)));
@@ -131,7 +133,7 @@ impl Store {
                 None => batch.remove(&self.numbers, key),
             }
         }
-        self.write_names(batch, source, &prefix, &mut kept, changed.names, changed.heard)?;
+        self.write_names(batch, source, &prefix, &mut kept, changed.names, changed.at)?;
         self.kept.insert(source.clone(), kept);
         Ok(())
     }
