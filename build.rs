@@ -7,7 +7,10 @@ use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let descriptors = protox::compile(["comptoir/v1/offers.proto", "comptoir/v1/prices.proto"], ["proto"])?;
+    let descriptors = protox::compile(
+        ["comptoir/v1/offers.proto", "comptoir/v1/prices.proto", "comptoir/v1/stock.proto"],
+        ["proto"],
+    )?;
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     std::fs::write(out.join("comptoir.bin"), descriptors.encode_to_vec())?;
     // Messages for both sides. The offer service itself is declared by hand in `api::grpc`, because its answers are

@@ -10,6 +10,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::{Frame, Incoming, SizeHint};
 
 use super::config::ApiConfig;
+use super::messages::Sent;
 use super::status::{Fault, Refusal};
 use super::stream::Records;
 
@@ -25,6 +26,8 @@ pub enum Body {
     Message { message: Option<Bytes>, ended: bool },
     /// Records as they become known.
     Records(Box<Records>),
+    /// gRPC messages that answer others.
+    Sent(Sent),
     /// From the services that tonic brings along.
     Tonic(tonic::body::Body),
 }
@@ -68,6 +71,7 @@ impl hyper::body::Body for Body {
                 }
             }),
             Body::Records(records) => records.poll_frame(cx),
+            Body::Sent(sent) => sent.poll_frame(cx),
             Body::Tonic(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
         }
     }
@@ -76,7 +80,7 @@ impl hyper::body::Body for Body {
         match self {
             Body::Full(bytes) => bytes.is_none(),
             Body::Message { ended, .. } => *ended,
-            Body::Records(_) => false,
+            Body::Records(_) | Body::Sent(_) => false,
             Body::Tonic(body) => body.is_end_stream(),
         }
     }
@@ -85,7 +89,7 @@ impl hyper::body::Body for Body {
         match self {
             Body::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Body::Tonic(body) => body.size_hint(),
-            Body::Message { .. } | Body::Records(_) => SizeHint::default(),
+            Body::Message { .. } | Body::Records(_) | Body::Sent(_) => SizeHint::default(),
         }
     }
 }
@@ -132,7 +136,7 @@ async fn read_within(mut body: Incoming, config: &ApiConfig, limit: usize, drain
 }
 
 /// Reads on without keeping anything: a client that finds its connection reset while it sends never reads the answer.
-async fn throw_away(mut body: Incoming, bytes_max: usize) {
+pub async fn throw_away(mut body: Incoming, bytes_max: usize) {
     let mut seen = 0;
     while let Some(Ok(frame)) = body.frame().await {
         seen += frame.data_ref().map_or(0, Bytes::len);
@@ -142,6 +146,6 @@ async fn throw_away(mut body: Incoming, bytes_max: usize) {
     }
 }
 
-fn too_long(limit: usize) -> Refusal {
+pub fn too_long(limit: usize) -> Refusal {
     Refusal::new(Fault::BodyTooLong, format!("the body is longer than {limit} bytes")).limited(limit)
 }

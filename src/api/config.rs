@@ -19,6 +19,10 @@ pub struct ApiConfig {
     pub timeout_default: Duration,
     /// The longest a caller may be willing to wait; more is clamped. Default 60 s.
     pub timeout_max: Duration,
+    /// Most changes of stock in one request, and on their way unanswered in one stream. Default 10,000.
+    pub changes_max: usize,
+    /// Longest request of changes of stock. Bytes, default 8 MiB.
+    pub changes_bytes_max: usize,
     /// Records of a stream that wait for a slow reader. Default 64.
     pub stream_queue_max: usize,
     /// Connections at a time; more wait to be accepted. Default 10,000.
@@ -41,6 +45,8 @@ impl Default for ApiConfig {
             body_read_timeout: Duration::from_secs(10),
             timeout_default: Duration::from_secs(2),
             timeout_max: Duration::from_secs(60),
+            changes_max: 10_000,
+            changes_bytes_max: 8 << 20,
             stream_queue_max: 64,
             connections_max: 10_000,
             streams_max: 200,

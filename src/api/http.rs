@@ -116,12 +116,17 @@ pub async fn read_body<O>(api: &Api<O>, request: Request<Incoming>, bytes_max: u
 }
 
 /// Whether the body says it is JSON, or does not say.
-fn is_json(headers: &HeaderMap) -> bool {
+pub fn is_json(headers: &HeaderMap) -> bool {
+    is_of(headers, &["application/json"])
+}
+
+/// Whether the body says it is of one of these types and UTF-8, or does not say.
+pub fn is_of(headers: &HeaderMap, types: &[&str]) -> bool {
     let Some(told) = headers.get(CONTENT_TYPE) else { return true };
     let Ok(told) = told.to_str() else { return false };
     let mut parts = told.split(';');
     let media_type = parts.next().unwrap_or_default().trim();
-    media_type.eq_ignore_ascii_case("application/json")
+    types.iter().any(|one| media_type.eq_ignore_ascii_case(one))
         && parts.all(|parameter| match parameter.split_once('=') {
             Some((name, charset)) if name.trim().eq_ignore_ascii_case("charset") => {
                 let charset = charset.trim().trim_matches('"');

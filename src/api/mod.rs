@@ -13,12 +13,14 @@ pub mod encode;
 mod grpc;
 mod http;
 mod invalidations;
+mod messages;
 mod metrics;
 pub mod proto;
 mod request;
 mod server;
 mod standard;
 mod status;
+mod stock;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -30,6 +32,7 @@ use tokio::sync::mpsc;
 pub use self::admin::{Admin, serve_admin};
 pub use self::config::ApiConfig;
 pub use self::server::{Api, serve};
+pub use self::stock::Stock;
 use crate::offer::{
     Explanation, Invalidated, Invalidation, InvalidationError, OfferAnswer, OfferError, OfferQuery, OfferService,
     StreamItem,

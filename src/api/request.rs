@@ -7,8 +7,10 @@ pub mod json;
 mod loose;
 pub mod protobuf;
 mod scalar;
+pub mod stock;
 #[cfg(test)]
 mod tests;
+pub mod told;
 
 use std::time::Duration;
 

@@ -28,6 +28,7 @@ use super::context::{Call, REQUEST_ID, RequestIds, trace_id};
 use super::metrics::{ApiMetrics, Outcome, Wire};
 use super::standard::Standard;
 use super::status::{Fault, Refusal};
+use super::stock::{self, Stock};
 use super::{Offers, grpc, http as json_http, invalidations};
 use crate::clock::Clock;
 
@@ -35,6 +36,10 @@ use crate::clock::Clock;
 pub struct Api<O> {
     pub(super) offers: Arc<O>,
     pub(super) config: ApiConfig,
+    /// `None`: the gateway keeps no stock.
+    pub(super) stock: Option<Arc<dyn Stock>>,
+    /// Cancelled when the gateway begins to stop: calls without an end of their own come to one.
+    pub(super) stopping: CancellationToken,
     clock: Clock,
     ids: RequestIds,
     metrics: ApiMetrics,
@@ -46,11 +51,17 @@ impl<O: Offers> Api<O> {
         Self {
             offers,
             config,
+            stock: None,
+            stopping: CancellationToken::new(),
             clock,
             ids: RequestIds::default(),
             metrics: ApiMetrics::default(),
             standard: Standard::default(),
         }
+    }
+
+    pub fn with_stock(self, stock: Arc<dyn Stock>) -> Self {
+        Self { stock: Some(stock), ..self }
     }
 
     /// Answers one request, whatever happens.
@@ -98,6 +109,7 @@ impl<O: Offers> Api<O> {
                 return json_http::offers_explain(self, request, call).await;
             }
             "/v1/prices/invalidations" => return invalidations::over_http(self, request, call).await,
+            path if stock::is_here(path) => return stock::over_http(self, request, call).await,
             _ => {}
         }
         let is_ours = path.starts_with("/comptoir.v1.");
@@ -110,13 +122,19 @@ impl<O: Offers> Api<O> {
             "/comptoir.v1.OfferService/StreamOffers" => grpc::stream_offers(self, request, call).await,
             "/comptoir.v1.OfferService/ExplainOffer" => grpc::explain_offer(self, request, call).await,
             "/comptoir.v1.PriceService/InvalidatePrices" => invalidations::over_grpc(self, request, call).await,
+            _ if path.starts_with(STOCK_SERVICE) => {
+                let method = path[STOCK_SERVICE.len()..].to_owned();
+                stock::over_grpc(self, &method, request, call).await
+            }
             _ if self.standard.has(path) => Ok(self.standard.call(request).await),
             _ => Err(no_such_resource(path)),
         }
     }
 }
 
-fn no_such_resource(path: &str) -> Refusal {
+const STOCK_SERVICE: &str = "/comptoir.v1.StockService/";
+
+pub fn no_such_resource(path: &str) -> Refusal {
     // A path may be long, and is the caller's.
     let shown: String = path.chars().take(100).collect();
     Refusal::new(Fault::NoSuchResource, format!("there is nothing at {shown}"))
@@ -162,6 +180,7 @@ pub async fn serve<O: Offers>(api: Arc<Api<O>>, listener: TcpListener, shutdown:
     }
     drop(listener);
     closing.cancel();
+    api.stopping.cancel();
     api.standard.stop().await;
     if tokio::time::timeout(api.config.grace, graceful.shutdown()).await.is_err() {
         tracing::warn!(connections = connections.len(), "stopped with calls still in flight");

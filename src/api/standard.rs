@@ -19,7 +19,7 @@ type Inner = BoxCloneSyncService<Request<tonic::body::Body>, Response<tonic::bod
 /// Longest message these services read. Bytes.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 
-const OURS: [&str; 2] = ["comptoir.v1.OfferService", "comptoir.v1.PriceService"];
+const OURS: [&str; 3] = ["comptoir.v1.OfferService", "comptoir.v1.PriceService", "comptoir.v1.StockService"];
 
 pub struct Standard {
     services: [(String, Inner); 2],

@@ -8,6 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::context::RequestId;
 use super::encode::put_text;
 use crate::offer::OfferError;
+use crate::stock::{IntakeError, SnapshotError};
 
 /// What can be wrong with a request as a whole, and with us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,10 +19,15 @@ pub enum Fault {
     CompressedMessage,
     CustomerEmpty,
     CustomerUnknown,
+    CutOff,
     DuplicateKey,
     Http2Required,
+    IntakeFull,
+    IntakeReadOnly,
     Internal,
     LinesEmpty,
+    LedgerFull,
+    MalformedCsv,
     MalformedCurrency,
     MalformedDate,
     MalformedDecimal,
@@ -32,14 +38,25 @@ pub enum Fault {
     MalformedProtobuf,
     MalformedQuery,
     MethodNotAllowed,
+    NoGap,
     NoSuchResource,
     NotDurable,
+    NotOwner,
     NothingNamed,
     NotResolvable,
+    OutOfRange,
     OverLimit,
     QuantityCount,
+    RowsDiffer,
+    RowsRefused,
+    SnapshotOutOfDate,
+    SnapshotRequired,
+    SnapshotTooOld,
+    Stopping,
     TooManyWaiting,
+    TooManyZeros,
     UnknownField,
+    UnknownSource,
     UnknownValue,
     UnsupportedMediaType,
     WrongType,
@@ -57,10 +74,15 @@ impl Fault {
             Fault::CompressedMessage => (415, Unimplemented, "compression_unsupported", "Compressed messages are not read"),
             Fault::CustomerEmpty => (400, InvalidArgument, "customer_empty", "The customer is empty"),
             Fault::CustomerUnknown => (404, NotFound, "customer_unknown", "The ERP does not know this customer"),
+            Fault::CutOff => (400, InvalidArgument, "cut_off", "The body was cut off"),
             Fault::DuplicateKey => (400, InvalidArgument, "duplicate_key", "A field is given twice"),
             Fault::Http2Required => (400, InvalidArgument, "http2_required", "gRPC needs HTTP/2"),
+            Fault::IntakeFull => (503, Unavailable, "over_limit", "Too much is waiting to be taken"),
+            Fault::IntakeReadOnly => (503, Unavailable, "intake_read_only", "The ledger takes nothing just now"),
             Fault::Internal => (500, Internal, "internal", "The gateway failed"),
+            Fault::LedgerFull => (409, ResourceExhausted, "ledger_full", "The ledger is full"),
             Fault::LinesEmpty => (400, InvalidArgument, "lines_empty", "No line is asked for"),
+            Fault::MalformedCsv => (400, InvalidArgument, "malformed_csv", "The body is not CSV"),
             Fault::MalformedCurrency => (400, InvalidArgument, "malformed_currency", "The currency is malformed"),
             Fault::MalformedDate => (400, InvalidArgument, "malformed_date", "A date is malformed"),
             Fault::MalformedDecimal => (400, InvalidArgument, "malformed_decimal", "A decimal is malformed"),
@@ -71,16 +93,28 @@ impl Fault {
             Fault::MalformedProtobuf => (400, InvalidArgument, "malformed_protobuf", "The message is not protobuf"),
             Fault::MalformedQuery => (400, InvalidArgument, "malformed_query", "The query string is malformed"),
             Fault::MethodNotAllowed => (405, Unimplemented, "method_not_allowed", "The resource has no such method"),
+            Fault::NoGap => (409, FailedPrecondition, "no_gap", "The source has no gap"),
             Fault::NoSuchResource => (404, Unimplemented, "no_such_resource", "There is no such resource"),
             Fault::NotDurable => (503, Unavailable, "not_durable", "What was asked could not be made durable"),
+            Fault::NotOwner => (409, FailedPrecondition, "not_owner", "The source does not own this"),
             Fault::NothingNamed => (400, InvalidArgument, "nothing_named", "Nothing is named"),
             Fault::NotResolvable =>
                 (400, FailedPrecondition, "not_resolvable", "What is named cannot be told apart with this ERP"),
+            Fault::OutOfRange => (400, InvalidArgument, "out_of_range", "A number is out of range"),
             Fault::OverLimit => (400, InvalidArgument, "over_limit", "The request is over a limit"),
             Fault::QuantityCount =>
                 (400, InvalidArgument, "count_mismatch", "There must be one for all SKUs, or as many as SKUs"),
+            Fault::RowsDiffer => (400, InvalidArgument, "count_mismatch", "The snapshot has another number of rows"),
+            Fault::RowsRefused => (400, InvalidArgument, "rows_refused", "Rows of the snapshot cannot be taken"),
+            Fault::SnapshotOutOfDate => (409, FailedPrecondition, "out_of_date", "A later snapshot was taken"),
+            Fault::SnapshotRequired =>
+                (409, FailedPrecondition, "snapshot_required", "A snapshot of all the source owns is due"),
+            Fault::SnapshotTooOld => (409, FailedPrecondition, "snapshot_too_old", "The snapshot is too old"),
+            Fault::Stopping => (503, Unavailable, "stopping", "The gateway stops"),
             Fault::TooManyWaiting => (429, ResourceExhausted, "over_limit", "A limit is reached"),
+            Fault::TooManyZeros => (409, FailedPrecondition, "too_many_zeros", "The snapshot empties too much"),
             Fault::UnknownField => (400, InvalidArgument, "unknown_field", "The request has no such field"),
+            Fault::UnknownSource => (404, NotFound, "unknown_source", "There is no such source"),
             Fault::UnknownValue => (400, InvalidArgument, "unknown_value", "The field has no such value"),
             Fault::UnsupportedMediaType => (415, InvalidArgument, "unsupported_media_type", "The body's type is not read"),
             Fault::WrongType => (400, InvalidArgument, "wrong_type", "A field is of the wrong type"),
@@ -103,17 +137,24 @@ pub struct Refusal {
     pub limit: Option<u64>,
     /// The methods there are, where the one used is not.
     pub allow: Option<&'static str>,
+    /// A more exact reason than the fault's.
+    pub because: Option<&'static str>,
 }
 
 impl Refusal {
     pub fn new(fault: Fault, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { fault, detail: detail.into(), path: None, limit: None, allow: None }
+        Self { fault, detail: detail.into(), path: None, limit: None, allow: None, because: None }
     }
 
     /// A fault of one field; the detail begins with its path.
     pub fn at(fault: Fault, path: impl Into<String>, what: impl std::fmt::Display) -> Self {
         let path = path.into();
         Self { path: Some(path.clone()), ..Self::new(fault, format!("{path}: {what}")) }
+    }
+
+    /// The stable word that callers go by.
+    pub fn reason(&self) -> &'static str {
+        self.because.unwrap_or(self.fault.facts().2)
     }
 
     pub fn limited(mut self, limit: usize) -> Self {
@@ -123,7 +164,8 @@ impl Refusal {
 
     /// The body of the problem: canonical JSON of the `Problem` message.
     pub fn problem(&self, request_id: &RequestId) -> Vec<u8> {
-        let (status, _, reason, title) = self.fault.facts();
+        let (status, _, _, title) = self.fault.facts();
+        let reason = self.reason();
         let mut json = Vec::with_capacity(256 + self.detail.len());
         json.extend_from_slice(b"{\"type\":\"about:blank#");
         json.extend_from_slice(reason.as_bytes());
@@ -149,7 +191,8 @@ impl Refusal {
 
     /// The same as a gRPC status, with its reason in the details.
     pub fn to_status(&self, request_id: &RequestId) -> Status {
-        let (_, code, reason, _) = self.fault.facts();
+        let (_, code, _, _) = self.fault.facts();
+        let reason = self.reason();
         let mut details = ErrorDetails::new();
         let mut metadata = std::collections::HashMap::new();
         if let Some(limit) = self.limit {
@@ -168,6 +211,39 @@ impl From<OfferError> for Refusal {
     fn from(error: OfferError) -> Self {
         match error {
             OfferError::CustomerUnknown => Refusal::at(Fault::CustomerUnknown, "customer", error),
+        }
+    }
+}
+
+impl From<IntakeError> for Refusal {
+    fn from(error: IntakeError) -> Self {
+        let refusal = |fault| Refusal::new(fault, error.to_string());
+        match error {
+            IntakeError::ReadOnly => refusal(Fault::IntakeReadOnly),
+            IntakeError::Full { limit } => refusal(Fault::IntakeFull).limited(limit),
+            IntakeError::Stopped => refusal(Fault::Stopping),
+            IntakeError::UnknownSource => Refusal::at(Fault::UnknownSource, "source", error),
+            IntakeError::NoGap => refusal(Fault::NoGap),
+        }
+    }
+}
+
+impl From<SnapshotError> for Refusal {
+    fn from(error: SnapshotError) -> Self {
+        let refusal = |fault| Refusal::new(fault, error.to_string());
+        match &error {
+            SnapshotError::Intake(error) => (*error).into(),
+            SnapshotError::Cut { .. } => refusal(Fault::CutOff),
+            SnapshotError::RowsDiffer { .. } | SnapshotError::RowsUnsaid => {
+                Refusal::at(Fault::RowsDiffer, "rows", &error)
+            }
+            SnapshotError::OutOfDate => refusal(Fault::SnapshotOutOfDate),
+            SnapshotError::TooOld { .. } => Refusal::at(Fault::SnapshotTooOld, "sequence", &error),
+            SnapshotError::Lines { reason, .. } => Refusal { because: Some(reason), ..refusal(Fault::RowsRefused) },
+            SnapshotError::NotOwner { .. } => refusal(Fault::NotOwner),
+            SnapshotError::ScopeTooSmall => refusal(Fault::SnapshotRequired),
+            SnapshotError::TooManyZeros { .. } => refusal(Fault::TooManyZeros),
+            SnapshotError::LedgerFull { limit } => refusal(Fault::LedgerFull).limited(*limit),
         }
     }
 }

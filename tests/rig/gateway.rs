@@ -95,6 +95,11 @@ impl Gateway {
         }
         let message = match path {
             path if path.contains("/prices/") => "InvalidatePricesResponse",
+            path if path.contains("/stock/changes") => "PushChangesResponse",
+            path if path.contains("/stock/snapshots") => "PutSnapshotResponse",
+            path if path.contains("/stock/levels") => "GetLevelsResponse",
+            path if path.ends_with("/stock/sources:skip") => "StockSource",
+            path if path.contains("/stock/sources") => "ListSourcesResponse",
             path if path.ends_with("explain") => "ExplainOfferResponse",
             _ => "GetOffersResponse",
         };
@@ -149,6 +154,18 @@ impl Gateway {
 
     pub async fn invalidate(&self, request: Value) -> Answer {
         self.send(Method::POST, "/v1/prices/invalidations", "application/json", request.to_string()).await
+    }
+
+    /// Changes of one source, as one JSON object.
+    pub async fn push(&self, request: Value) -> Answer {
+        self.send(Method::POST, "/v1/stock/changes", "application/json", request.to_string()).await
+    }
+
+    /// What is held of a SKU, row by row.
+    pub async fn levels(&self, sku: &str) -> Vec<Value> {
+        let answer = self.send(Method::GET, &format!("/v1/stock/levels?sku={sku}"), "", "").await;
+        assert_eq!(answer.status, 200, "{}", answer.json);
+        answer.json["levels"].as_array().cloned().unwrap_or_default()
     }
 
     pub async fn get(&self, query: &str) -> Answer {

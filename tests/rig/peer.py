@@ -4,8 +4,9 @@ Started by the Rust tests. Reads one JSON command a line, writes one JSON answer
 
 {"do": "read", "message": name, "text": JSON}
     Parses the text as this message's canonical JSON, prints it again, and compares. {} or {"error": why}.
-{"do": "call", "target": host:port, "method": name, "request": {...} or "bytes": hex, "timeout": seconds}
-    {"code", "detail", "reason", "path", "responses": [...]} of the service that has the method.
+{"do": "call", "target": host:port, "method": name, "request": {...}, "requests": [...] or "bytes": hex, "timeout": seconds}
+    {"code", "detail", "reason", "path", "responses": [...]} of the service that has the method. Responses that came before a
+    stream failed are there too.
 {"do": "health", "target": host:port, "service": name}
     {"status": name} or {"code": name}.
 """
@@ -34,7 +35,7 @@ def generate(folder):
         f'--grpc_python_out={folder}', *files])
     assert not failed, 'protoc refuses proto/'
     sys.path.insert(0, folder)
-    modules = ['comptoir.v1.offers_pb2', 'comptoir.v1.prices_pb2']
+    modules = ['comptoir.v1.offers_pb2', 'comptoir.v1.prices_pb2', 'comptoir.v1.stock_pb2']
     return [importlib.import_module(module + kind) for kind in ('', '_grpc') for module in modules]
 
 
@@ -45,7 +46,8 @@ def no_duplicates(pairs):
 
 
 def read(command):
-    message = getattr(prices if 'InvalidatePrices' in command['message'] else offers, command['message'])()
+    message = next(getattr(module, command['message']) for module in (offers, prices, stock)
+        if hasattr(module, command['message']))()
     try:
         ours = json.loads(command['text'], object_pairs_hook=no_duplicates)
         json_format.Parse(command['text'], message)
@@ -65,6 +67,8 @@ def channel(target):
 
 def call(command):
     method = command['method']
+    if method in STOCK:
+        return call_stock(command, *STOCK[method])
     if method == 'InvalidatePrices':
         stub = prices_grpc.PriceServiceStub(channel(command['target']))
         kind_of_request = prices.InvalidatePricesRequest
@@ -85,6 +89,30 @@ def call(command):
     except grpc.RpcError as error:
         return {'code': error.code().name, 'detail': error.details(), **details(error)}
     return {'code': 'OK', 'responses': [json_format.MessageToDict(response) for response in responses]}
+
+
+STOCK = {
+    'PushChanges': ('PushChangesRequest', True, True),
+    'PutSnapshot': ('PutSnapshotRequest', True, False),
+    'GetSource': ('GetSourceRequest', False, False),
+    'ListSources': ('ListSourcesRequest', False, False),
+    'SkipGap': ('SkipGapRequest', False, False),
+    'GetLevels': ('GetLevelsRequest', False, False),
+}
+
+
+def call_stock(command, message, asks_in_stream, answers_in_stream):
+    invoke = getattr(stock_grpc.StockServiceStub(channel(command['target'])), command['method'])
+    given = command.get('requests', [command.get('request')])
+    requests = [json_format.ParseDict(request, getattr(stock, message)()) for request in given]
+    responses = []
+    try:
+        answer = invoke(iter(requests) if asks_in_stream else requests[0], timeout=command.get('timeout', 30))
+        for response in (answer if answers_in_stream else [answer]):
+            responses.append(json_format.MessageToDict(response))
+    except grpc.RpcError as error:
+        return {'code': error.code().name, 'detail': error.details(), 'responses': responses, **details(error)}
+    return {'code': 'OK', 'responses': responses}
 
 
 def details(error):
@@ -112,7 +140,7 @@ channels = {}
 commands = {'read': read, 'call': call, 'health': health}
 
 with tempfile.TemporaryDirectory() as folder:
-    offers, prices, offers_grpc, prices_grpc = generate(folder)
+    offers, prices, stock, offers_grpc, prices_grpc, stock_grpc = generate(folder)
     for line in sys.stdin:
         command = json.loads(line)
         print(json.dumps(commands[command['do']](command)), flush=True)

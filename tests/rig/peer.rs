@@ -57,6 +57,11 @@ impl Peer {
         self.answer(json!({ "do": "call", "target": target, "method": method, "request": request, "timeout": timeout }))
     }
 
+    /// A call that takes many messages.
+    pub fn call_in_stream(&self, target: &str, method: &str, requests: &Value) -> Grpc {
+        self.answer(json!({ "do": "call", "target": target, "method": method, "requests": requests, "timeout": 60 }))
+    }
+
     /// `GetOffers` with these bytes for a message.
     pub fn call_with_bytes(&self, target: &str, bytes: &[u8]) -> Grpc {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

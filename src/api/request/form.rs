@@ -127,7 +127,7 @@ impl List {
 }
 
 /// `sku`, `sku[]` or `sku[3]`: the name, and what is between the brackets.
-fn split(name: &str) -> (&str, &str) {
+pub(super) fn split(name: &str) -> (&str, &str) {
     name.strip_suffix(']').and_then(|open| open.split_once('[')).unwrap_or((name, ""))
 }
 
@@ -142,7 +142,7 @@ fn number(name: &str, subscript: &str) -> Result<Option<u32>, Refusal> {
     }
 }
 
-fn text(encoded: &str) -> Result<Cow<'_, str>, Refusal> {
+pub(super) fn text(encoded: &str) -> Result<Cow<'_, str>, Refusal> {
     let spaced = if encoded.contains('+') { Cow::Owned(encoded.replace('+', " ")) } else { Cow::Borrowed(encoded) };
     let malformed = |_| Refusal::new(Fault::MalformedQuery, "a parameter is not UTF-8");
     match spaced {

@@ -62,24 +62,38 @@ fn first_unknown(message: &[u8]) -> Option<String> {
     None
 }
 
-/// A field's number, its content where that has a length, and what follows it.
-fn next_field(bytes: &[u8]) -> Option<(u64, &[u8], &[u8])> {
+/// What a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+    Fixed,
+}
+
+/// A field's number, what it holds, and what follows it.
+pub fn next_value(bytes: &[u8]) -> Option<(u64, Value<'_>, &[u8])> {
     let (tag, rest) = varint(bytes)?;
     let number = tag >> 3;
     match tag & 7 {
-        0 => varint(rest).map(|(_, rest)| (number, &rest[..0], rest)),
-        1 => rest.split_at_checked(8).map(|(_, rest)| (number, &rest[..0], rest)),
+        0 => varint(rest).map(|(value, rest)| (number, Value::Number(value), rest)),
+        1 => rest.split_at_checked(8).map(|(_, rest)| (number, Value::Fixed, rest)),
         2 => {
             let (length, rest) = varint(rest)?;
             let (content, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
-            Some((number, content, rest))
+            Some((number, Value::Bytes(content), rest))
         }
-        5 => rest.split_at_checked(4).map(|(_, rest)| (number, &rest[..0], rest)),
+        5 => rest.split_at_checked(4).map(|(_, rest)| (number, Value::Fixed, rest)),
         _ => None,
     }
 }
 
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+/// A field's number, its content where that has a length, and what follows it.
+fn next_field(bytes: &[u8]) -> Option<(u64, &[u8], &[u8])> {
+    let (number, value, rest) = next_value(bytes)?;
+    Some((number, if let Value::Bytes(content) = value { content } else { &rest[..0] }, rest))
+}
+
+pub fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0;
     for (index, byte) in bytes.iter().take(10).enumerate() {
         value |= u64::from(byte & 0x7f) << (7 * index);

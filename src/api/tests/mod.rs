@@ -2,3 +2,4 @@
 
 pub mod samples;
 mod sockets;
+mod stock;

@@ -21,10 +21,10 @@ use crate::api::proto::{GetOffersRequest, InvalidatePricesRequest, OfferLine};
 use crate::api::{Api, ApiConfig, serve};
 use crate::clock::Clock;
 
-struct Server {
-    address: SocketAddr,
-    stop: CancellationToken,
-    task: tokio::task::JoinHandle<()>,
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) stop: CancellationToken,
+    pub(super) task: tokio::task::JoinHandle<()>,
 }
 
 async fn start() -> Server {
@@ -32,33 +32,37 @@ async fn start() -> Server {
 }
 
 async fn start_with(config: ApiConfig) -> Server {
+    start_api(Api::new(Arc::new(SampleOffers), config, Clock::system())).await
+}
+
+pub(super) async fn start_api(api: Api<SampleOffers>) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let stop = CancellationToken::new();
-    let api = Arc::new(Api::new(Arc::new(SampleOffers), config, Clock::system()));
+    let api = Arc::new(api);
     let task = tokio::spawn(serve(api, listener, stop.clone().cancelled_owned()));
     Server { address, stop, task }
 }
 
-struct Reply {
-    status: u16,
+pub(super) struct Reply {
+    pub(super) status: u16,
     head: String,
     body: String,
 }
 
 impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (told, value) = line.split_once(':')?;
             told.eq_ignore_ascii_case(name).then_some(value.trim())
         })
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    fn reason(&self) -> String {
+    pub(super) fn reason(&self) -> String {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{}", self.head);
         let problem = self.json();
         assert_eq!(problem["status"], self.status);
@@ -69,7 +73,7 @@ impl Reply {
 
 impl Server {
     /// One request on a connection of its own.
-    async fn http(&self, head: &str, body: &[u8]) -> Reply {
+    pub(super) async fn http(&self, head: &str, body: &[u8]) -> Reply {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let length =
             if head.starts_with("GET") { String::new() } else { format!("content-length: {}\r\n", body.len()) };
@@ -94,7 +98,7 @@ impl Server {
         self.http("POST /v1/offers\ncontent-type: application/json", body.as_bytes()).await
     }
 
-    async fn channel(&self) -> Channel {
+    pub(super) async fn channel(&self) -> Channel {
         Channel::from_shared(format!("http://{}", self.address)).unwrap().connect().await.unwrap()
     }
 }
