@@ -4,6 +4,8 @@
 //! refused with the nearest known name. Any value may come from an environment variable instead: `COMPTOIR_`, the key's path
 //! in capitals with two underscores between its parts (`COMPTOIR_ERP__URL`), the value as TOML or as plain text.
 
+mod stock;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,6 +15,7 @@ use anyhow::{Context as _, bail};
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use self::stock::StockFile;
 use super::unknown_key;
 use crate::api::ApiConfig;
 use crate::cache::CacheConfig;
@@ -22,6 +25,7 @@ use crate::erp::dispatch::{Budget, Maintenance};
 use crate::human::{deserialize_optional_duration, deserialize_optional_size, deserialize_size};
 use crate::offer::config::Ages;
 use crate::offer::{Calendar, NoAges, OfferConfig};
+use crate::stock::StockConfig;
 
 /// Everything, checked.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub struct Config {
     pub budget: Budget,
     pub cache: CacheConfig,
     pub offer: OfferConfig,
+    /// `None`: no stock is kept.
+    pub stock: Option<StockConfig>,
     pub probe: Probe,
 }
 
@@ -67,6 +73,7 @@ struct File {
     freshness: Freshness,
     #[serde(default)]
     availability: Availability,
+    stock: Option<StockFile>,
     #[serde(default)]
     check: Probe,
 }
@@ -295,6 +302,10 @@ impl File {
             self.server.body_max.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(api.body_bytes_max);
         api.timeout_default = self.server.timeout.unwrap_or(api.timeout_default);
         api.timeout_max = self.server.timeout_max.unwrap_or(api.timeout_max);
+        let stock = self.stock.map(StockFile::check).transpose().context("stock")?;
+        if let Some(stock) = &stock {
+            api.changes_max = stock.changes_max;
+        }
         Ok(Config {
             listen: self.server.listen,
             admin: self.server.admin,
@@ -306,6 +317,7 @@ impl File {
             budget,
             cache: CacheConfig { memory_bytes: self.cache.memory },
             offer: self.freshness.over(OfferConfig::default(), self.availability)?,
+            stock,
             probe: self.check,
         })
     }
