@@ -15,7 +15,7 @@ use crate::api::status::Fault;
 use crate::clock::Timestamp;
 use crate::domain::change::{Change, ChangeKind, Measure, Movement, RowId, RowKey, Unreadable};
 use crate::domain::ids::check_id;
-use crate::domain::{IdError, LocationId, Sku};
+use crate::domain::{IdError, LocationId, Quantity, Sku};
 use crate::stock::request::{SnapshotLine, SnapshotRow};
 
 /// Where it stands, for people.
@@ -186,17 +186,21 @@ impl Told<'_> {
         Change { sequence: numbers.0, after: numbers.1, event_id, effective_at: self.effective_at, movement, hash }
     }
 
-    /// Of all that was told: the same over every wire and in every process, for it is kept.
+    /// Of all that was told: the same over every wire and in every process, for it is kept. Not of `after`, which says where it
+    /// stands and not what it is: whoever sends it again may not know any more what was before it.
     fn hash(&self) -> u64 {
         let mut hash = Hash::default();
         hash.number(self.sequence);
-        hash.number(self.after);
         hash.number(self.kind.map(|kind| kind as u64));
         hash.number(self.measure.map(|measure| measure as u64));
         hash.number(self.effective_at.map(|at| at.0 as u64));
         hash.number(self.expires_at.map(|at| at.0 as u64));
-        let texts =
-            [&self.sku, &self.location, &self.row, &self.quantity, &self.expected_on, &self.event_id, &self.reference];
+        let quantity = self.quantity.as_deref().unwrap_or_default();
+        match quantity.parse::<Quantity>() {
+            Ok(quantity) => hash.quantity(quantity),
+            Err(_) => hash.text(quantity.as_bytes()),
+        }
+        let texts = [&self.sku, &self.location, &self.row, &self.expected_on, &self.event_id, &self.reference];
         // An empty text is as good as none.
         texts.into_iter().for_each(|text| hash.text(text.as_deref().unwrap_or_default().as_bytes()));
         if let Some((_, detail)) = &self.wrong {
@@ -229,6 +233,15 @@ impl Hash {
     fn number(&mut self, number: Option<u64>) {
         self.word(u64::from(number.is_some()));
         self.word(number.unwrap_or_default());
+    }
+
+    /// However it is written: 12 is 12.0.
+    fn quantity(&mut self, quantity: Quantity) {
+        let exact = quantity.normalized().get();
+        let digits = exact.mantissa();
+        self.word(u64::from(exact.scale()));
+        self.word(digits as u64);
+        self.word((digits >> 64) as u64);
     }
 
     fn text(&mut self, text: &[u8]) {
