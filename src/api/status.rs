@@ -49,6 +49,7 @@ pub enum Fault {
     QuantityCount,
     RowsDiffer,
     RowsRefused,
+    SequenceMissing,
     SnapshotOutOfDate,
     SnapshotRequired,
     SnapshotTooOld,
@@ -106,6 +107,8 @@ impl Fault {
                 (400, InvalidArgument, "count_mismatch", "There must be one for all SKUs, or as many as SKUs"),
             Fault::RowsDiffer => (400, InvalidArgument, "count_mismatch", "The snapshot has another number of rows"),
             Fault::RowsRefused => (400, InvalidArgument, "rows_refused", "Rows of the snapshot cannot be taken"),
+            Fault::SequenceMissing =>
+                (400, InvalidArgument, "sequence_missing", "The source numbers its changes, and no number is given"),
             Fault::SnapshotOutOfDate => (409, FailedPrecondition, "out_of_date", "A later snapshot was taken"),
             Fault::SnapshotRequired =>
                 (409, FailedPrecondition, "snapshot_required", "A snapshot of all the source owns is due"),
@@ -224,6 +227,7 @@ impl From<IntakeError> for Refusal {
             IntakeError::Stopped => refusal(Fault::Stopping),
             IntakeError::UnknownSource => Refusal::at(Fault::UnknownSource, "source", error),
             IntakeError::NoGap => refusal(Fault::NoGap),
+            IntakeError::OutOfGap { .. } => Refusal::at(Fault::OutOfRange, "to", error),
         }
     }
 }
@@ -237,6 +241,7 @@ impl From<SnapshotError> for Refusal {
             SnapshotError::RowsDiffer { .. } | SnapshotError::RowsUnsaid => {
                 Refusal::at(Fault::RowsDiffer, "rows", &error)
             }
+            SnapshotError::Unnumbered => Refusal::at(Fault::SequenceMissing, "sequence", &error),
             SnapshotError::OutOfDate => refusal(Fault::SnapshotOutOfDate),
             SnapshotError::TooOld { .. } => Refusal::at(Fault::SnapshotTooOld, "sequence", &error),
             SnapshotError::Lines { reason, .. } => Refusal { because: Some(reason), ..refusal(Fault::RowsRefused) },

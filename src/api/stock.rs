@@ -5,6 +5,7 @@
 mod answers;
 mod changes;
 mod json;
+mod ledger;
 mod push;
 mod resources;
 mod snapshots;

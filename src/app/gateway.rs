@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
+use tokio::task;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +18,7 @@ use crate::api::{self, Admin, Api};
 use crate::clock::Clock;
 use crate::erp::connectors::rest::RestConnector;
 use crate::offer::{OfferService, Store};
+use crate::stock::ledger::{Ledger, Storage};
 
 pub struct Gateway {
     /// Where both wires are answered.
@@ -29,6 +31,7 @@ pub struct Gateway {
     tasks: TaskTracker,
     grace: Duration,
     data: Option<DataFolder>,
+    ledger: Option<Ledger>,
 }
 
 /// How often histograms are tidied and gauges set.
@@ -56,6 +59,21 @@ impl Gateway {
                 OfferService::with_store(connector, offer, cache, budget, config.calendar, clock, store)
             }
         };
+        let ledger = match (config.stock, &data) {
+            (None, _) => None,
+            (Some(_), None) => {
+                bail!("[stock] needs server.data: a folder for what is pushed and cannot be asked again")
+            }
+            (Some(stock), Some(data)) => {
+                let folder = data.path.join(STOCK_FOLDER);
+                let named = folder.display().to_string();
+                // All of it is read.
+                let opening = task::spawn_blocking(move || Ledger::open(stock, &folder, clock, Storage::default()));
+                let ledger = opening.await?.with_context(|| format!("the stock ledger in {named} cannot be opened"))?;
+                service.use_ledger(Arc::new(ledger.clone()));
+                Some(ledger)
+            }
+        };
         let bind = async |address: SocketAddr| {
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
         };
@@ -64,7 +82,12 @@ impl Gateway {
         let (stop, tasks, ready) = (CancellationToken::new(), TaskTracker::new(), Arc::new(AtomicBool::new(true)));
 
         let grace = config.api.grace;
-        let api = Arc::new(Api::new(service.clone(), config.api, clock));
+        let mut api = Api::new(service.clone(), config.api, clock);
+        if let Some(ledger) = &ledger {
+            api = api.with_stock(Arc::new(ledger.clone()));
+            tasks.spawn(tick(ledger.clone(), stop.clone()));
+        }
+        let api = Arc::new(api);
         tasks.spawn(api::serve(api, listener, stop.clone().cancelled_owned()));
         let render = metrics.clone();
         let pages = Admin::new(ready.clone(), move || render.render());
@@ -82,7 +105,7 @@ impl Gateway {
             tasks.spawn(save_now_and_then(service.clone(), stop.clone()));
         }
         tasks.spawn(upkeep(service.clone(), metrics, stop.clone()));
-        Ok(Self { listen, admin, service, ready, stop, tasks, grace, data })
+        Ok(Self { listen, admin, service, ready, stop, tasks, grace, data, ledger })
     }
 
     /// Takes no more requests and finishes those in flight, within the grace period.
@@ -94,6 +117,10 @@ impl Gateway {
         let patience = self.grace + Duration::from_secs(5);
         let finished =
             tokio::time::timeout(patience, self.tasks.wait()).await.context("some requests did not finish in time");
+        if let Some(ledger) = self.ledger {
+            // Waits for the disk.
+            task::spawn_blocking(move || ledger.close()).await?;
+        }
         let Some(data) = self.data else { return finished };
         // Whatever became of the requests: the next process starts with what this one knows.
         save(self.service.clone()).await.context("hot figures could not be saved")?;
@@ -104,6 +131,18 @@ impl Gateway {
             return Ok(());
         }
         data.close()
+    }
+}
+
+/// The ledger's folder in the gateway's.
+const STOCK_FOLDER: &str = "stock";
+
+/// How often rows of the ledger are looked at whose time may be over.
+const TICK_EVERY: Duration = Duration::from_secs(1);
+
+async fn tick(ledger: Ledger, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(TICK_EVERY)).await.is_some() {
+        ledger.tick();
     }
 }
 
@@ -128,7 +167,7 @@ async fn save_now_and_then(service: Arc<OfferService>, stop: CancellationToken) 
 }
 
 async fn save(service: Arc<OfferService>) -> anyhow::Result<()> {
-    let counts = tokio::task::spawn_blocking(move || service.save()).await??;
+    let counts = task::spawn_blocking(move || service.save()).await??;
     tracing::info!(?counts, "hot figures saved");
     Ok(())
 }

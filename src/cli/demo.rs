@@ -16,6 +16,7 @@ use crate::app::{Config, Gateway};
 use crate::clock::Clock;
 use crate::erp::connectors::simulated::{Behaviour, CatalogueConfig, Simulator, SimulatorConfig};
 use crate::sim;
+use crate::stock::StockConfig;
 
 #[derive(Debug, clap::Args)]
 pub struct DemoArgs {
@@ -56,6 +57,7 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     let data = DataFolder::open(args.data)?;
     let mut config = Config::for_demo(PRESET, &format!("http://{erp_address}"), args.listen, args.admin)?;
     config.data = Some(data.path.clone());
+    config.stock = Some(StockConfig { any_source: true, ..StockConfig::default() });
     let gateway = Gateway::start(config).await?;
     let addresses = format!(
         "gateway = \"http://{}\"\nadmin = \"http://{}\"\nerp = \"http://{erp_address}\"\n",
@@ -81,11 +83,15 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     stopped
 }
 
+/// One change, as any source may push it here.
+const PUSH: &str = r#"{"source": "me", "changes": [{"sequence": "1", "kind": "SET", "sku": "BOLT-8", "location": "PARIS", "measure": "ON_HAND", "quantity": "7"}]}"#;
+
 fn hints(gateway: SocketAddr, admin: SocketAddr, erp: SocketAddr) -> String {
     format!(
         "\
 Try, in another terminal:
   curl -s 'http://{gateway}/v1/offers?customer=C-00042&sku=BOLT-8&quantity=3&unit=BOX'
+  curl -s 'http://{gateway}/v1/stock/changes' -H 'content-type: application/json' -d '{PUSH}'     # and ask again: 7 in PARIS
   curl -s -X POST 'http://{erp}/sim/faults' -d '{{\"down\": true}}'     # the ERP goes away; {{}} brings it back
   curl -s 'http://{admin}/metrics' | grep comptoir_
 Ctrl-C ends it."

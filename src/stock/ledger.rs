@@ -78,6 +78,12 @@ impl Default for Storage {
     }
 }
 
+impl AsRef<Levels> for Ledger {
+    fn as_ref(&self) -> &Levels {
+        self.levels()
+    }
+}
+
 /// Whether changes are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Intaking {

@@ -189,7 +189,7 @@ fn figures_are_in_doubt_while_their_source_is_or_their_row_was() {
     levels.apply(&batch([told(key("A", "PARIS", OnHand, ""), Row { suspect: true, ..row("3") })]));
     assert_eq!(doubt(at(61)), Some(Doubt::RowRejected));
     let mut rows = Vec::new();
-    levels.view(at(61)).rows("A", |told| rows.push((told.row.quantity, told.suspect)));
+    levels.view(at(61)).rows("A", |told, _| rows.push((told.row.quantity, told.suspect)));
     assert_eq!(rows, [(q("3"), true)]);
 }
 
@@ -406,7 +406,7 @@ proptest! {
                 }
             }
             let mut listed = Vec::new();
-            levels.view(NOW).rows(sku, |told| listed.push(told));
+            levels.view(NOW).rows(sku, |told, _| listed.push(told));
             for told in listed {
                 let place = LOCATIONS.iter().position(|at| *at == told.key.location.as_str()).unwrap();
                 let stated = told.row.stated.max(model.complete.get(&(place, told.key.measure)).copied().unwrap_or(0));

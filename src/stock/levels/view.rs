@@ -7,6 +7,7 @@ use super::shard::Found;
 use super::sums::Sums;
 use crate::clock::Timestamp;
 use crate::domain::change::{Measure, RowId, RowKey};
+use crate::domain::ids::SourceId;
 use crate::domain::{LocationId, Quantity, Sku};
 use crate::mutants::mutant;
 use crate::stock::event::Row;
@@ -234,10 +235,11 @@ impl View<'_> {
         figures.doubt = figures.doubt.max(state.doubt(places.started, self.now));
     }
 
-    /// All rows of the SKU, as they stand.
-    pub fn rows(&self, sku: &str, mut each: impl FnMut(Told)) {
+    /// All rows of the SKU, as they stand, with who said so.
+    pub fn rows(&self, sku: &str, mut each: impl FnMut(Told, &SourceId)) {
         let Some(found) = self.root.find(sku) else { return };
-        self.rows_of(found, &mut |told, _| each(told));
+        let sources = &self.root.places.sources;
+        self.rows_of(found, &mut |told, source| each(told, &sources[usize::from(source)].name));
     }
 
     pub(super) fn rows_of(&self, found: Found<'_>, each: &mut impl FnMut(Told, u16)) {
