@@ -23,6 +23,8 @@ pub struct Admin {
     /// Whether the gateway should be sent traffic.
     ready: Arc<AtomicBool>,
     metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// For people, under the word that says whether it is ready.
+    detail: Box<dyn Fn() -> String + Send + Sync>,
 }
 
 impl fmt::Debug for Admin {
@@ -34,14 +36,19 @@ impl fmt::Debug for Admin {
 impl Admin {
     /// `ready` says whether the gateway should be sent traffic; `metrics` gives all of them in Prometheus' text format.
     pub fn new(ready: Arc<AtomicBool>, metrics: impl Fn() -> String + Send + Sync + 'static) -> Self {
-        Self { ready, metrics: Box::new(metrics) }
+        Self { ready, metrics: Box::new(metrics), detail: Box::new(String::new) }
+    }
+
+    /// `detail`: lines for people below readiness. They never change whether the gateway is ready.
+    pub fn with_detail(self, detail: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        Self { detail: Box::new(detail), ..self }
     }
 
     fn page(&self, method: &Method, path: &str) -> Response<Full<Bytes>> {
         let (status, text) = match path {
             "/healthz" => (StatusCode::OK, "ok\n".to_owned()),
-            "/readyz" if self.ready.load(Ordering::Relaxed) => (StatusCode::OK, "ready\n".to_owned()),
-            "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, "not ready\n".to_owned()),
+            "/readyz" if self.ready.load(Ordering::Relaxed) => (StatusCode::OK, format!("ready\n{}", (self.detail)())),
+            "/readyz" => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{}", (self.detail)())),
             "/metrics" => (StatusCode::OK, (self.metrics)()),
             _ => (StatusCode::NOT_FOUND, "there is /healthz, /readyz and /metrics\n".to_owned()),
         };

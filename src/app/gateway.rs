@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use tokio::net::TcpListener;
 use tokio::task;
 use tokio_util::sync::CancellationToken;
@@ -13,12 +13,12 @@ use tokio_util::task::TaskTracker;
 
 use super::config::Config;
 use super::data::DataFolder;
-use super::telemetry;
+use super::{ledger, telemetry};
 use crate::api::{self, Admin, Api};
 use crate::clock::Clock;
 use crate::erp::connectors::rest::RestConnector;
 use crate::offer::{OfferService, Store};
-use crate::stock::ledger::{Ledger, Storage};
+use crate::stock::Ledger;
 
 pub struct Gateway {
     /// Where both wires are answered.
@@ -31,7 +31,8 @@ pub struct Gateway {
     tasks: TaskTracker,
     grace: Duration,
     data: Option<DataFolder>,
-    ledger: Option<Ledger>,
+    /// What sources pushed, where that is configured.
+    pub ledger: Option<Ledger>,
 }
 
 /// How often histograms are tidied and gauges set.
@@ -59,21 +60,10 @@ impl Gateway {
                 OfferService::with_store(connector, offer, cache, budget, config.calendar, clock, store)
             }
         };
-        let ledger = match (config.stock, &data) {
-            (None, _) => None,
-            (Some(_), None) => {
-                bail!("[stock] needs server.data: a folder for what is pushed and cannot be asked again")
-            }
-            (Some(stock), Some(data)) => {
-                let folder = data.path.join(STOCK_FOLDER);
-                let named = folder.display().to_string();
-                // All of it is read.
-                let opening = task::spawn_blocking(move || Ledger::open(stock, &folder, clock, Storage::default()));
-                let ledger = opening.await?.with_context(|| format!("the stock ledger in {named} cannot be opened"))?;
-                service.use_ledger(Arc::new(ledger.clone()));
-                Some(ledger)
-            }
-        };
+        let ledger = ledger::open(config.stock, data.as_ref(), clock).await?;
+        if let Some(ledger) = &ledger {
+            service.use_ledger(Arc::new(ledger.clone()));
+        }
         let bind = async |address: SocketAddr| {
             TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
         };
@@ -85,12 +75,15 @@ impl Gateway {
         let mut api = Api::new(service.clone(), config.api, clock);
         if let Some(ledger) = &ledger {
             api = api.with_stock(Arc::new(ledger.clone()));
-            tasks.spawn(tick(ledger.clone(), stop.clone()));
+            tasks.spawn(ledger::tick(ledger.clone(), stop.clone()));
         }
         let api = Arc::new(api);
         tasks.spawn(api::serve(api, listener, stop.clone().cancelled_owned()));
         let render = metrics.clone();
-        let pages = Admin::new(ready.clone(), move || render.render());
+        let mut pages = Admin::new(ready.clone(), move || render.render());
+        if let Some(ledger) = ledger.clone() {
+            pages = pages.with_detail(move || ledger::detail(&ledger, clock.read().wall));
+        }
         tasks.spawn(api::serve_admin(pages, admin_listener, stop.clone().cancelled_owned()));
         let ahead = service.ask_ahead();
         let stopped = stop.clone();
@@ -104,7 +97,7 @@ impl Gateway {
         if data.is_some() {
             tasks.spawn(save_now_and_then(service.clone(), stop.clone()));
         }
-        tasks.spawn(upkeep(service.clone(), metrics, stop.clone()));
+        tasks.spawn(upkeep(service.clone(), ledger.clone(), metrics, stop.clone()));
         Ok(Self { listen, admin, service, ready, stop, tasks, grace, data, ledger })
     }
 
@@ -118,8 +111,7 @@ impl Gateway {
         let finished =
             tokio::time::timeout(patience, self.tasks.wait()).await.context("some requests did not finish in time");
         if let Some(ledger) = self.ledger {
-            // Waits for the disk.
-            task::spawn_blocking(move || ledger.close()).await?;
+            ledger::close(ledger).await?;
         }
         let Some(data) = self.data else { return finished };
         // Whatever became of the requests: the next process starts with what this one knows.
@@ -131,18 +123,6 @@ impl Gateway {
             return Ok(());
         }
         data.close()
-    }
-}
-
-/// The ledger's folder in the gateway's.
-const STOCK_FOLDER: &str = "stock";
-
-/// How often rows of the ledger are looked at whose time may be over.
-const TICK_EVERY: Duration = Duration::from_secs(1);
-
-async fn tick(ledger: Ledger, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(TICK_EVERY)).await.is_some() {
-        ledger.tick();
     }
 }
 
@@ -175,6 +155,7 @@ async fn save(service: Arc<OfferService>) -> anyhow::Result<()> {
 /// Keeps histograms small and gauges true.
 async fn upkeep(
     service: Arc<OfferService>,
+    ledger: Option<Ledger>,
     metrics: metrics_exporter_prometheus::PrometheusHandle,
     stop: CancellationToken,
 ) {
@@ -190,6 +171,9 @@ async fn upkeep(
         metrics.run_upkeep();
         let usage = service.knowledge().memory.usage();
         service.set_erp_gauges();
+        if let Some(ledger) = &ledger {
+            ledger::set_gauges(ledger, service.clock().read().wall);
+        }
         let waiting = service.invalidator().waiting() as u64;
         let values = [usage.books, usage.price_bytes, usage.stock_bytes, usage.stock_rows, waiting];
         for (gauge, value) in gauges.iter().zip(values) {

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod data;
 pub mod gateway;
+pub mod ledger;
 pub mod telemetry;
 pub mod unknown_key;
 

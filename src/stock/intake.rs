@@ -8,21 +8,24 @@
 //! again. What is visible stays to be read.
 
 pub mod queue;
+pub mod tally;
 mod waiting;
 mod working;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
 use self::queue::{Held, Job, Pushed, Queue, Ticket};
+use self::tally::Tally;
 use self::waiting::Waiting;
 pub use self::working::Working;
 use super::changes::ChangeLog;
 use super::config::StockConfig;
-use super::event::{Batch, Event};
+use super::event::{Batch, Event, Verdict};
 use super::judge::{Decision, Judge, Restated, Staged};
 use super::levels::{Levels, Standing};
 use super::pack::pack;
@@ -43,6 +46,8 @@ pub struct Visible {
     pub log: RwLock<ChangeLog<Sku>>,
     /// Replaced after each round, for the sources that were in it.
     pub reports: RwLock<HashMap<SourceId, SourceReport>>,
+    /// How long after it was true at its source the newest of a source's changes became visible, where it said when.
+    pub lags: RwLock<HashMap<SourceId, Duration>>,
     /// When this process began to listen.
     pub started: Timestamp,
 }
@@ -59,6 +64,7 @@ pub(super) struct Intake {
     tickets: Ticket,
     next_id: u64,
     record: Vec<u8>,
+    tally: Tally,
 }
 
 /// Changes of one round, about. More would only make those who came first wait longer.
@@ -78,6 +84,8 @@ struct Done {
     batch: Batch,
     standing: Standing,
     changes: usize,
+    /// When the newest of what was taken was true at its source.
+    effective_at: Option<Timestamp>,
     caller: Caller,
 }
 
@@ -126,6 +134,7 @@ impl Intake {
             tickets: 0,
             next_id,
             record: Vec::new(),
+            tally: Tally::new(config),
         }
     }
 
@@ -350,8 +359,11 @@ impl Intake {
     ) {
         let Decision { outcomes, last_sequence, expected_sequence, events } = self.judge.decide(working, request, now);
         debug_assert_eq!(outcomes.len(), request.changes.len(), "one outcome per change");
+        let taken = request.changes.iter().zip(&outcomes).filter(|(_, outcome)| outcome.verdict == Verdict::Applied);
+        let effective_at = taken.filter_map(|(change, _)| change.effective_at).max();
         let answer = Answer::of(outcomes, last_sequence, expected_sequence);
-        done.push(self.done(&request.source, events, working, now, changes, caller(answer)));
+        let done_now = self.done(&request.source, events, working, now, changes, caller(answer));
+        done.push(Done { effective_at, ..done_now });
     }
 
     fn done(
@@ -365,7 +377,7 @@ impl Intake {
     ) -> Done {
         working.log(now, &mut events);
         let batch = Batch { source: source.clone(), at: now, events };
-        Done { batch, standing: self.judge.standing(source), changes, caller }
+        Done { batch, standing: self.judge.standing(source), changes, effective_at: None, caller }
     }
 
     fn put(&mut self, batch: &Batch) -> Result<(), JournalError> {
@@ -394,6 +406,12 @@ impl Intake {
             log.publish();
         }
         self.report(done.iter().map(|done| &done.batch.source).collect());
+        let now = self.clock.read().wall;
+        for Done { batch, effective_at, .. } in done {
+            if let Some(at) = effective_at {
+                self.visible.lags.write().insert(batch.source.clone(), at.until(now));
+            }
+        }
     }
 
     fn report(&self, sources: HashSet<&SourceId>) {
@@ -405,10 +423,13 @@ impl Intake {
         }
     }
 
-    fn answer(&self, done: Vec<Done>) -> Vec<Batch> {
+    fn answer(&mut self, done: Vec<Done>) -> Vec<Batch> {
         // There is room again before anybody who is answered comes with more.
         self.queue.done(done.iter().map(|done| done.changes).sum());
         let answered = done.into_iter().map(|done| {
+            if let Caller::Push(_, answer) | Caller::Held(_, answer) = &done.caller {
+                self.tally.count(&done.batch.source, &answer.outcomes);
+            }
             // Whoever does not wait any more comes back for it.
             match done.caller {
                 Caller::Push(caller, answer) => drop(caller.send(Pushed::Answered(Ok(answer)))),

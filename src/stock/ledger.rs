@@ -9,6 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot};
@@ -106,6 +107,9 @@ struct Inner {
     config: StockConfig,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
+
+/// What a source's rate is counted over.
+const RATE_OVER: Duration = Duration::from_secs(60);
 
 /// The journal's folder in the ledger's.
 pub fn journal_folder(folder: &Path) -> PathBuf {
@@ -252,8 +256,7 @@ impl Ledger {
     }
 
     fn may_push(&self, source: &SourceId) -> bool {
-        let config = &self.0.config;
-        config.any_source || config.sources.iter().any(|declared| declared.name == *source)
+        self.0.config.any_source || self.is_declared(source)
     }
 
     fn ended(&self) -> IntakeError {
@@ -274,13 +277,26 @@ impl Ledger {
         reports.into_iter().map(|report| self.as_of_now(report)).collect()
     }
 
+    /// Whether the source is one that is configured, and not one that just came.
+    pub fn is_declared(&self, source: &SourceId) -> bool {
+        self.0.config.sources.iter().any(|declared| declared.name == *source)
+    }
+
+    /// How long after it was true there the newest of the source's changes became visible. `None`: it never said when.
+    pub fn lag(&self, source: &SourceId) -> Option<Duration> {
+        self.0.visible.lags.read().get(source).copied()
+    }
+
     /// Silence is nothing that happens.
     fn as_of_now(&self, mut report: SourceReport) -> SourceReport {
+        let now = self.0.clock.read().wall;
+        let heard = report.last_heard.unwrap_or(self.0.visible.started).max(self.0.visible.started);
+        if heard.until(now) >= RATE_OVER {
+            report.rate = 0;
+        }
         let config = self.0.config.sources.iter().find(|source| source.name == report.source);
         let silent_after = config.and_then(|source| source.silent_after);
         if let (Some(after), SourceState::InSequence) = (silent_after, report.state) {
-            let now = self.0.clock.read().wall;
-            let heard = report.last_heard.unwrap_or(now).max(self.0.visible.started);
             if heard.until(now) > after {
                 report.state = SourceState::Silent;
             }
@@ -386,8 +402,13 @@ impl Fold {
         sources.iter().for_each(|source| levels.note(source, judge.standing(source)));
         let reports = sources.iter().filter_map(|source| judge.report(source, now));
         let reports = reports.map(|report| (report.source.clone(), report)).collect();
-        let visible =
-            Visible { levels, log: RwLock::new(log.start(history)), reports: RwLock::new(reports), started: now };
+        let visible = Visible {
+            levels,
+            log: RwLock::new(log.start(history)),
+            reports: RwLock::new(reports),
+            lags: RwLock::default(),
+            started: now,
+        };
         Ok((visible, judge))
     }
 }

@@ -114,24 +114,22 @@ impl SourceFile {
     }
 }
 
-/// Each (location, measure) has one owner. Who names no location or no measure has what the others leave.
+/// Each (location, measure) has one owner: whoever names its location, and of those whoever names the measure. Who names
+/// neither has what the others leave.
 fn apart(one: &SourceConfig, other: &SourceConfig) -> anyhow::Result<()> {
     if one.name == other.name {
         bail!("sources: {} is there twice", one.name);
     }
-    let shares = |one: &SourceConfig, other: &SourceConfig| {
-        let location = one.locations.iter().find(|location| other.locations.contains(location));
-        let measure = Measure::ALL.into_iter().find(|measure| owns(one, *measure) && owns(other, *measure));
-        location.cloned().zip(measure)
-    };
-    if let Some((location, measure)) = shares(one, other) {
-        bail!("sources: {} and {} both own {} at {location}", one.name, other.name, measure.as_str());
+    if one.measures.is_empty() != other.measures.is_empty() {
+        return Ok(());
+    }
+    let shared = Measure::ALL.into_iter().find(|measure| owns(one, *measure) && owns(other, *measure));
+    let Some(measure) = shared.map(Measure::as_str) else { return Ok(()) };
+    if let Some(location) = one.locations.iter().find(|location| other.locations.contains(location)) {
+        bail!("sources: {} and {} both own {measure} at {location}", one.name, other.name);
     }
     if one.locations.is_empty() && other.locations.is_empty() {
-        let measure = Measure::ALL.into_iter().find(|measure| owns(one, *measure) && owns(other, *measure));
-        if let Some(measure) = measure {
-            bail!("sources: {} and {} both own {} wherever nobody is named", one.name, other.name, measure.as_str());
-        }
+        bail!("sources: {} and {} both own {measure} wherever nobody is named", one.name, other.name);
     }
     Ok(())
 }
@@ -183,7 +181,10 @@ mod tests {
         }
         let apart = source("a", "locations = [\"P\"]\nmeasures = [\"ON_HAND\"]")
             + &source("b", "locations = [\"P\"]\nmeasures = [\"RESERVED\"]")
-            + &source("c", "");
-        assert_eq!(read(&apart).unwrap().sources.len(), 3);
+            + &source("c", "")
+            + &source("d", "locations = [\"L\"]")
+            + &source("shop", "locations = [\"L\"]\nmeasures = [\"PENDING\"]")
+            + &source("orders", "measures = [\"PENDING\"]");
+        assert_eq!(read(&apart).unwrap().sources.len(), 6, "the closest has it");
     }
 }
