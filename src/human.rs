@@ -1,4 +1,6 @@
-//! Durations and sizes as people write them in configuration files: `"250ms"`, `"10m"`, `"512MiB"`.
+//! Durations and sizes as people write them in configuration files: `"250ms"`, `"10m"`, `"512MiB"`; lines of their files.
+
+pub mod csv;
 
 use std::fmt;
 use std::time::Duration;

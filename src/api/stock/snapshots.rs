@@ -85,7 +85,8 @@ pub async fn over_grpc<O>(
         let mut first = true;
         loop {
             let read = message::snapshot(&message, |row| {
-                let told = message::row(row, rows.line + 1)?;
+                rows.line += 1;
+                let told = message::row(row, rows.line)?;
                 rows.add(told);
                 Ok(())
             })?;
@@ -134,7 +135,7 @@ struct Rows {
     /// What a row that does not say is about.
     location: Option<String>,
     measure: Option<crate::domain::change::Measure>,
-    /// The last one; from 1.
+    /// Where the last one stood, from 1: in a message its place among the rows, in a body its line, as an editor shows it.
     line: u64,
 }
 
@@ -152,7 +153,6 @@ impl Rows {
     }
 
     fn add(&mut self, mut told: Told<'_>) {
-        self.line += 1;
         if told.location.is_none() {
             told.location = self.location.as_deref().map(|text| text.to_owned().into());
         }
@@ -218,12 +218,12 @@ struct Lines<'a> {
 
 impl Lines<'_> {
     fn take(&mut self, line: &[u8]) -> Result<(), Refusal> {
+        self.rows.line += 1;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.len() > LINE_BYTES_MAX {
             return Err(too_long());
         }
         if line.trim_ascii().is_empty() {
-            // Counted, so that numbers are those an editor shows.
             return Ok(());
         }
         if self.end.is_some() {
@@ -236,11 +236,11 @@ impl Lines<'_> {
         match (&self.columns, self.is_csv) {
             (None, true) => self.columns = Some(csv::Columns::read(line)?),
             (Some(columns), _) => {
-                let told = columns.row(line, self.rows.line + 1);
+                let told = columns.row(line, self.rows.line);
                 self.rows.add(told);
             }
             (None, false) => {
-                let told = told_json::row(line, self.rows.line + 1);
+                let told = told_json::row(line, self.rows.line);
                 match told.rows {
                     Some(_) if told.wrong.is_none() && told.sku.is_none() => self.end = told.rows,
                     _ => self.rows.add(told),

@@ -388,14 +388,14 @@ async fn snapshots_in_lines_and_csv_are_handed_on_row_by_row() {
     let key = &rows[0].row.as_ref().unwrap().key;
     assert_eq!((key.location.as_str(), key.measure), ("P", Measure::OnHand), "what the scope says");
     let bad = rows[1].row.as_ref().unwrap_err();
-    assert_eq!((rows[1].line, bad.reason, bad.key.is_some()), (2, "malformed_decimal", true));
+    assert_eq!((rows[1].line, bad.reason, bad.key.is_some()), (3, "malformed_decimal", true), "as an editor counts");
 
     let mut csv = String::from("sku,location,measure,quantity\n");
     (0..2500).for_each(|row| csv.push_str(&format!("SKU-{row},P,ON_HAND,{row}\n")));
     let reply = server.http(&put("?source=wms&rows=2500", "text/csv; charset=utf-8"), csv.as_bytes()).await;
     assert_eq!((reply.status, &reply.json()["rows"]), (200, &json!("2500")));
     let rows = ledger.rows.lock().unwrap();
-    assert!(rows.iter().enumerate().all(|(index, row)| row.line == index as u64 + 1 && row.row.is_ok()));
+    assert!(rows.iter().enumerate().all(|(index, row)| row.line == index as u64 + 2 && row.row.is_ok()));
     assert_eq!(rows[2499].row.as_ref().unwrap().key.sku.as_str(), "SKU-2499");
 }
 

@@ -1,11 +1,10 @@
 //! Rows of a snapshot as people and old systems write them: a first line with the columns' names, then a row a line.
 
-use std::borrow::Cow;
-
 use super::{At, Told};
 use crate::api::request::scalar;
 use crate::api::status::{Fault, Refusal};
 use crate::domain::change::Measure;
+use crate::human::csv;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
@@ -21,18 +20,18 @@ enum Column {
 /// The columns of a file, and what is between them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Columns {
-    separator: u8,
+    separator: char,
     columns: Vec<Column>,
 }
 
 impl Columns {
     /// Reads the first line.
     pub fn read(line: &[u8]) -> Result<Self, Refusal> {
-        let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+        let line = csv::without_mark(line);
         let bad = |what: String| Refusal::at(Fault::MalformedCsv, "line 1", what);
         let text = std::str::from_utf8(line).map_err(|_| bad("is not UTF-8".into()))?;
-        let separator = [b';', b'\t', b','].into_iter().find(|byte| line.contains(byte)).unwrap_or(b',');
-        let names = cells(text, separator).ok_or_else(|| bad("a quote is not closed".into()))?;
+        let separator = csv::separator(text);
+        let names = csv::cells(text, separator).ok_or_else(|| bad("a quote is not closed".into()))?;
         let mut columns = Vec::with_capacity(names.len());
         for name in names {
             let column = match &*name {
@@ -70,7 +69,7 @@ impl Columns {
             told.wrong(Fault::MalformedCsv, "", "is not UTF-8");
             return told;
         };
-        let Some(cells) = cells(text, self.separator) else {
+        let Some(cells) = csv::cells(text, self.separator) else {
             told.wrong(Fault::MalformedCsv, "", "a quote is not closed, or something follows it");
             return told;
         };
@@ -105,52 +104,5 @@ impl Columns {
             }
         }
         told
-    }
-}
-
-/// The cells of a line: bare, or in quotes, where a quote is written twice.
-fn cells(line: &str, separator: u8) -> Option<Vec<Cow<'_, str>>> {
-    let separator = char::from(separator);
-    let mut cells = Vec::new();
-    let mut rest = line;
-    loop {
-        let (cell, tail) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let (cell, tail) = unquoted(quoted)?;
-                (cell, tail)
-            }
-            None => {
-                let end = rest.find(separator).unwrap_or(rest.len());
-                (Cow::Borrowed(&rest[..end]), &rest[end..])
-            }
-        };
-        cells.push(cell);
-        match tail.strip_prefix(separator) {
-            Some(next) => rest = next,
-            None if tail.is_empty() => return Some(cells),
-            None => return None,
-        }
-    }
-}
-
-fn unquoted(text: &str) -> Option<(Cow<'_, str>, &str)> {
-    let mut cell = Cow::Borrowed("");
-    let mut rest = text;
-    loop {
-        let end = rest.find('"')?;
-        let part = &rest[..end];
-        if cell.is_empty() {
-            cell = Cow::Borrowed(part)
-        } else {
-            cell.to_mut().push_str(part)
-        }
-        let tail = &rest[end + 1..];
-        match tail.strip_prefix('"') {
-            Some(more) => {
-                cell.to_mut().push('"');
-                rest = more;
-            }
-            None => return Some((cell, tail)),
-        }
     }
 }
