@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     // Calls to the ERP that are still in the air have nobody left to tell.
     runtime.shutdown_background();
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("comptoir: {error:#}");
             ExitCode::FAILURE

@@ -25,6 +25,7 @@ use tokio::task::LocalSet;
 use self::client::Target;
 use self::plan::{Mix, Traffic};
 use self::report::Report;
+pub use self::report::grouped;
 use self::runner::{Load, Wire};
 use crate::clock::Clock;
 use crate::domain::Purpose;

@@ -4,7 +4,10 @@ pub mod check;
 pub mod demo;
 pub mod erp;
 pub mod load;
+pub mod push;
 pub mod serve;
+
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 
@@ -28,17 +31,21 @@ pub enum Command {
     Erp(erp::ErpArgs),
     /// A storefront's traffic against a running gateway: what it bears, and what the ERP is spared.
     Load(load::LoadArgs),
+    /// A file of stock, as changes or as a snapshot, to a running gateway.
+    Push(push::PushArgs),
 }
 
 /// Runs one command to its end.
-pub async fn run(cli: Cli) -> anyhow::Result<()> {
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
-        Command::Demo(args) => demo::run(args).await,
-        Command::Serve(args) => serve::run(args).await,
-        Command::Check(args) => check::run(args).await,
-        Command::Erp(args) => erp::run(args).await,
-        Command::Load(args) => load::run(args).await,
+        Command::Demo(args) => demo::run(args).await?,
+        Command::Serve(args) => serve::run(args).await?,
+        Command::Check(args) => check::run(args).await?,
+        Command::Erp(args) => erp::run(args).await?,
+        Command::Load(args) => load::run(args).await?,
+        Command::Push(args) => return push::run(args).await,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Completes on the first Ctrl-C or SIGTERM from now on.
