@@ -26,6 +26,7 @@ use crate::human::{deserialize_optional_duration, deserialize_optional_size, des
 use crate::offer::config::Ages;
 use crate::offer::{Calendar, NoAges, OfferConfig};
 use crate::stock::StockConfig;
+use crate::stock::ledger::Storage;
 
 /// Everything, checked.
 #[derive(Debug)]
@@ -44,6 +45,8 @@ pub struct Config {
     pub offer: OfferConfig,
     /// `None`: no stock is kept.
     pub stock: Option<StockConfig>,
+    /// How the ledger lies on the disk. Nothing a configuration file says.
+    pub stock_storage: Storage,
     pub probe: Probe,
 }
 
@@ -318,6 +321,7 @@ impl File {
             cache: CacheConfig { memory_bytes: self.cache.memory },
             offer: self.freshness.over(OfferConfig::default(), self.availability)?,
             stock,
+            stock_storage: Storage::default(),
             probe: self.check,
         })
     }

@@ -60,7 +60,7 @@ impl Gateway {
                 OfferService::with_store(connector, offer, cache, budget, config.calendar, clock, store)
             }
         };
-        let ledger = ledger::open(config.stock, data.as_ref(), clock).await?;
+        let ledger = ledger::open(config.stock, config.stock_storage, data.as_ref(), clock).await?;
         if let Some(ledger) = &ledger {
             service.use_ledger(Arc::new(ledger.clone()));
         }

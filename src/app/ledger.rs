@@ -23,6 +23,7 @@ const TICK_EVERY: Duration = Duration::from_secs(1);
 /// Opens what is configured. It reads all that is there, so not on this thread.
 pub async fn open(
     config: Option<StockConfig>,
+    storage: Storage,
     data: Option<&DataFolder>,
     clock: Clock,
 ) -> anyhow::Result<Option<Ledger>> {
@@ -32,7 +33,7 @@ pub async fn open(
     };
     let folder = data.path.join(FOLDER);
     let named = folder.display().to_string();
-    let opened = task::spawn_blocking(move || Ledger::open(config, &folder, clock, Storage::default())).await?;
+    let opened = task::spawn_blocking(move || Ledger::open(config, &folder, clock, storage)).await?;
     let ledger = opened.with_context(|| format!("the stock ledger in {named} cannot be opened"))?;
     describe();
     Ok(Some(ledger))
