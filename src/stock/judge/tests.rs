@@ -212,7 +212,7 @@ impl Court {
     fn is_suspect(&self, at: &str) -> bool {
         let (key, mut suspect) = (key(at), None);
         let view = self.levels.view(self.now);
-        view.rows(key.sku.as_str(), |told| {
+        view.rows(key.sku.as_str(), |told, _| {
             if told.key == key {
                 suspect = Some(told.suspect);
             }

@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
@@ -7,6 +8,7 @@ use crate::domain::{LocationId, Quantity};
 use crate::journal::group::{segment_path, witnessed};
 use crate::stock::event::Verdict;
 use crate::stock::levels::Net;
+use crate::stock::request::{SnapshotLine, SnapshotRow};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
 
@@ -407,4 +409,128 @@ async fn pending_orders_decide_what_is_urgent() {
     assert_eq!((one.unwrap().applied, other.unwrap().applied), (1, 1));
     let page = ledger.changes(Some(&page.cursor), 10).unwrap();
     assert_eq!(page.rows.iter().map(|row| row.urgent).collect::<Vec<_>>(), [false]);
+}
+
+fn snapshot_head(sequence: u64) -> SnapshotHead {
+    SnapshotHead {
+        source: wms(),
+        epoch: Epoch::default(),
+        sequence: Some(sequence),
+        locations: Vec::new(),
+        measures: Vec::new(),
+        rows: None,
+        force: false,
+        dry_run: false,
+    }
+}
+
+fn row(line: u64, sku: &str, quantity: u64) -> SnapshotLine {
+    let quantity = quantity.to_string().parse().unwrap();
+    SnapshotLine { line, row: Ok(SnapshotRow { key: key(sku), quantity, expected_on: None, expires_at: None }) }
+}
+
+fn added(sequence: u64, sku: &str) -> Change {
+    let mut change = set(sequence, sku, 1);
+    if let Ok(movement) = &mut change.movement {
+        movement.kind = ChangeKind::Add;
+    }
+    change
+}
+
+/// `COMPTOIR_SNAPSHOT_ROWS` is how many rows; 20,000 where it is not set.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_beside_live_changes_ends_in_exactly_what_its_source_holds() {
+    let rows: u64 = std::env::var("COMPTOIR_SNAPSHOT_ROWS").map_or(20_000, |text| text.parse().expect("a number"));
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open_with(folder.path(), Storage { pace: busy().pace, ..Storage::default() }).unwrap();
+    // Twice, so that there are figures that stay, move and go.
+    let (mut sequence, mut held) = (0, BTreeMap::new());
+    for (round, from) in [0, rows / 100].into_iter().enumerate() {
+        for _ in 0..10 {
+            let changes = (0..100).map(|n| set(sequence + 1 + n, &format!("S{n}"), sequence + n)).collect();
+            ledger.push(request(changes)).await.unwrap();
+            sequence += 100;
+        }
+        let at = sequence;
+        held.clear();
+        held.extend((0..100).map(|n| (format!("S{n}"), at - 100 + n)));
+        held.extend((from.max(100)..from + rows).map(|n| (format!("S{n}"), n % 9 + 1 + round as u64 % 2)));
+        let (parts, receiver) = mpsc::channel(4);
+        let put = tokio::spawn(ledger.put_snapshot(snapshot_head(at), receiver));
+        let lines: Vec<_> = held.iter().zip(1..).map(|((sku, quantity), line)| row(line, sku, *quantity)).collect();
+        let count = lines.len() as u64;
+        let live = tokio::spawn({
+            let ledger = ledger.clone();
+            async move {
+                let mut sequence = sequence;
+                for _ in 0..200 {
+                    let changes = (1..=20).map(|n| added(sequence + n, &format!("S{}", (sequence + n) % 97)));
+                    ledger.push(request(changes.collect())).await.unwrap();
+                    sequence += 20;
+                }
+                sequence
+            }
+        });
+        for some in lines.chunks(1000) {
+            parts.send(SnapshotPart::Rows(some.to_vec())).await.unwrap();
+        }
+        parts.send(SnapshotPart::End { rows: Some(count) }).await.unwrap();
+        let answer = put.await.unwrap().unwrap();
+        assert_eq!((answer.rows, answer.rejected), (count, 0));
+        sequence = live.await.unwrap();
+        for number in at + 1..=sequence {
+            *held.entry(format!("S{}", number % 97)).or_insert(0) += 1;
+        }
+        let check = |ledger: &Ledger| {
+            let mut left = held.clone();
+            ledger.levels().for_each(|told, _| {
+                let figure = left.remove(told.key.sku.as_str()).unwrap_or(0);
+                assert_eq!(told.row.quantity.to_string(), figure.to_string(), "{}", told.key.sku);
+                assert!(!told.suspect);
+            });
+            assert_eq!(left, BTreeMap::new());
+            assert_eq!(ledger.source(&wms()).unwrap().last_sequence, sequence);
+        };
+        check(&ledger);
+    }
+    let watermark = ledger.changes(None, 1).unwrap().watermark;
+    ledger.close();
+    drop(ledger);
+    let ledger = open(folder.path());
+    assert_eq!(ledger.changes(None, 1).unwrap().watermark, watermark);
+    let mut total = 0;
+    ledger.levels().for_each(|told, _| {
+        assert_eq!(told.row.quantity.to_string(), held.get(told.key.sku.as_str()).unwrap_or(&0).to_string());
+        total += 1;
+    });
+    assert!(total >= held.len());
+    let net = |sku: &str| {
+        let mut net = Net::Unknown;
+        ledger.levels().view(NOW).figures(sku, |figures| net = figures.net, &mut Vec::new());
+        net
+    };
+    assert_eq!(net("NEVER"), Net::Known(Quantity::ZERO), "all of it is known");
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_cut_off_or_refused_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    ledger.push(request(vec![set(1, "A", 5)])).await.unwrap();
+    let (parts, receiver) = mpsc::channel(4);
+    let put = tokio::spawn(ledger.put_snapshot(snapshot_head(1), receiver));
+    parts.send(SnapshotPart::Rows(vec![row(1, "A", 9), row(2, "B", 9)])).await.unwrap();
+    drop(parts);
+    assert_eq!(put.await.unwrap(), Err(SnapshotError::Cut { rows: 2 }));
+    for (told, taken) in [(3, false), (2, true)] {
+        let (parts, receiver) = mpsc::channel(4);
+        parts.send(SnapshotPart::Rows(vec![row(1, "A", 9), row(2, "B", 9)])).await.unwrap();
+        parts.send(SnapshotPart::End { rows: Some(told) }).await.unwrap();
+        let answer = ledger.put_snapshot(snapshot_head(1), receiver).await;
+        assert_eq!(answer.is_ok(), taken, "{answer:?}");
+        assert_eq!(figure(&ledger, "A").as_deref(), Some(if taken { "9" } else { "5" }));
+    }
+    ledger.close();
+    let (_, receiver) = mpsc::channel(1);
+    assert_eq!(ledger.put_snapshot(snapshot_head(2), receiver).await, Err(SnapshotError::Cut { rows: 0 }));
 }
