@@ -386,7 +386,8 @@ impl Fold {
         self.judge.apply(batch);
         for event in &batch.events {
             if let Event::Logged { sku, id, urgent, .. } = event {
-                self.log.take(sku, *id, *urgent);
+                let sku = self.levels.sku(sku.as_str()).unwrap_or_else(|| sku.clone());
+                self.log.take(&sku, *id, *urgent);
             }
         }
     }

@@ -26,9 +26,9 @@ pub use self::view::{Coming, Figures, Net, Told, View};
 use super::config::StockConfig;
 use super::event::{Batch, Event, Row};
 use crate::clock::Timestamp;
-use crate::domain::LocationId;
 use crate::domain::change::{Measure, RowKey};
 use crate::domain::ids::SourceId;
+use crate::domain::{LocationId, Sku};
 use crate::mutants::mutant;
 
 /// The ledger's figures.
@@ -160,6 +160,11 @@ impl Levels {
         let found = root.find(key.sku.as_str())?;
         let cell = found.cell(place, root.places.places[place as usize].current(key.measure))?;
         found.row(cell, &key.row)
+    }
+
+    /// The SKU as it is kept here, if it is: one text for all who name it.
+    pub fn sku(&self, sku: &str) -> Option<Sku> {
+        self.root.read().find(sku).map(|found| found.sku.clone())
     }
 
     /// Whether anything was ever said of the level the row is part of.
