@@ -118,6 +118,7 @@ pub enum Mutant {
     EarlyIsNotHeld,
     // offer::ledger
     BasketTrustsDoubt,
+    DoubtAnsweredFromBefore,
     DoubtUnsaid,
 }
 
@@ -220,6 +221,7 @@ impl Mutant {
         Mutant::AcknowledgedBeforeDurable,
         Mutant::EarlyIsNotHeld,
         Mutant::BasketTrustsDoubt,
+        Mutant::DoubtAnsweredFromBefore,
         Mutant::DoubtUnsaid,
     ];
 

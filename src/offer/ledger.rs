@@ -11,7 +11,7 @@ use super::lookup::{Fact, PENDING};
 use super::query::OfferQuery;
 use crate::cache::StockRow;
 use crate::cache::stock_row::LevelText;
-use crate::clock::Stamp;
+use crate::clock::{Stamp, Timestamp};
 use crate::domain::{Incoming, LocationId, LocationLevel, Purpose, Quantity, Stock};
 use crate::mutants::mutant;
 use crate::stock::Levels;
@@ -94,6 +94,15 @@ impl<'a> LedgerLine<'a> {
             return self.owns_the_rest && !self.figures.is_empty() && self.figures.iter().all(|of| self.stands(of));
         }
         asked.iter().all(|location| self.at(location).is_some_and(|of| self.stands(of)))
+    }
+
+    /// For who asks because the ledger is in doubt: what was asked before this is older than what they doubt.
+    pub fn doubted_from(&self, asked: &[LocationId]) -> Option<Timestamp> {
+        let doubted = self
+            .figures
+            .iter()
+            .filter(|of| counted(asked, &of.location) && matches!(of.net, Net::Known(_)) && !self.stands(of));
+        doubted.filter_map(|of| of.changed_at).max().filter(|_| !mutant!(DoubtAnsweredFromBefore))
     }
 
     /// Whether a source ever told anything of this SKU.

@@ -300,6 +300,23 @@ async fn stock_alone_of_what_the_ledger_has_reaches_no_erp() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_asked_before_the_doubtful_figure_does_not_settle_the_doubt() {
+    let levels = ledger(&["PARIS"]);
+    let rig = rig_beside(&levels).await;
+    assert_eq!(read(&bolt(&rig, Purpose::Detail).await).available, "420", "asked, and held");
+    let asked = operations(&rig).len();
+    tokio::time::advance(Duration::from_secs(10)).await;
+    let moved = |seconds: u64| Row { suspect: true, changed_at: START.plus(Duration::from_secs(seconds)), ..row("7") };
+    push(&levels, START, [told("PARIS", OnHand, "", Row { changed_at: Timestamp(START.0 - 1), ..moved(0) })]);
+    assert_eq!(read(&bolt(&rig, Purpose::Cart).await).available, "420");
+    assert_eq!(operations(&rig).len(), asked, "what is held is newer than what is doubted");
+    push(&levels, START, [told("PARIS", OnHand, "", moved(5))]);
+    let answer = read(&bolt(&rig, Purpose::Cart).await);
+    assert_eq!((answer.available.as_str(), answer.whole.source), ("420", Source::Erp));
+    assert_eq!(operations(&rig)[asked..], ["stock"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn explaining_says_what_the_ledger_said() {
     let levels = ledger(&["DEPOT"]);
     push(&levels, START, [told("DEPOT", OnHand, "", Row { suspect: true, ..row("7") })]);
@@ -327,8 +344,8 @@ impl Connector for NoStock {
 
 #[tokio::test(start_paused = true)]
 async fn where_the_erp_tells_no_stock_the_ledger_is_all_there_is() {
-    let Rig { erp, clock, .. } = rig();
-    let connector = SimulatedConnector::new(erp.clone());
+    let mut rig = rig();
+    let connector = SimulatedConnector::new(rig.erp.clone());
     let capabilities = Capabilities { stock: false, offers: false, ..connector.capabilities().clone() };
     let service = OfferService::new(
         Arc::new(NoStock(connector, capabilities)),
@@ -336,9 +353,9 @@ async fn where_the_erp_tells_no_stock_the_ledger_is_all_there_is() {
         &CacheConfig::default(),
         Budget::default(),
         Calendar(TimeZone::UTC),
-        clock,
+        rig.clock,
     );
-    let rig = Rig { service, erp, clock };
+    rig.service = service;
     let levels = ledger(&["DEPOT", "PARIS"]);
     rig.service.use_ledger(levels.clone());
     let line = bolt(&rig, Purpose::Detail).await;

@@ -132,6 +132,7 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::AcknowledgedBeforeDurable, &[LEDGER]),
     (Mutant::EarlyIsNotHeld, &[LEDGER]),
     (Mutant::BasketTrustsDoubt, &[Behaviour("ledger_in_offers")]),
+    (Mutant::DoubtAnsweredFromBefore, &[Behaviour("ledger_in_offers")]),
     (Mutant::DoubtUnsaid, &[Behaviour("ledger_in_offers")]),
 ];
 

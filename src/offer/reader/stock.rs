@@ -26,6 +26,7 @@ impl<R: Reasons> Reader<'_, R> {
         if !can_ask {
             return Fact::Failed("stock_not_told");
         }
+        let doubted_from = lookup.ledger(index).and_then(|ledger| ledger.doubted_from(&self.page.query.locations));
         let arrival = self.page.query.arrival;
         let limits = lookup.stocks;
         let epochs = &self.page.knowledge.epochs;
@@ -33,7 +34,8 @@ impl<R: Reasons> Reader<'_, R> {
         let mut gone = None;
         let mut need = Need::Awaited;
         let mut fact = None;
-        if let Some(row) = self.page.knowledge.memory.stock.get(line.sku.as_bytes()) {
+        let held = self.page.knowledge.memory.stock.get(line.sku.as_bytes());
+        if let Some(row) = held.filter(|row| doubted_from.is_none_or(|from| row.observed().wall > from)) {
             let needed =
                 if row.stamp() >= self.newest { Needed::default() } else { epochs.needed_for_stock(&line.sku) };
             let observed = row.observed();
