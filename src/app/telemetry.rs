@@ -15,6 +15,8 @@ pub fn start_logging() {
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // A log that cannot be written, its disk full, would be said on the log, and that failing is a panic.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     // A second start (tests) keeps the first.
     let _ = match std::env::var("COMPTOIR_LOG_FORMAT").as_deref() {

@@ -296,10 +296,10 @@ impl Ledger {
         }
         let config = self.0.config.sources.iter().find(|source| source.name == report.source);
         let silent_after = config.and_then(|source| source.silent_after);
-        if let (Some(after), SourceState::InSequence) = (silent_after, report.state) {
-            if heard.until(now) > after {
-                report.state = SourceState::Silent;
-            }
+        if let (Some(after), SourceState::InSequence) = (silent_after, report.state)
+            && heard.until(now) > after
+        {
+            report.state = SourceState::Silent;
         }
         report
     }

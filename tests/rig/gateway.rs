@@ -32,12 +32,31 @@ pub fn http_client() -> reqwest::Client {
 impl Gateway {
     /// In front of the ERP at `url`, described by a preset of `examples/erp`; `more` is further configuration, as dotted keys.
     pub fn serve(preset: &str, url: &str, more: &str) -> Self {
-        let preset = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/erp").join(preset);
-        Self::serve_preset(&std::fs::read_to_string(preset).unwrap(), url, more)
+        Self::serve_preset(&Self::preset(preset), url, more)
+    }
+
+    /// The text of a preset of `examples/erp`.
+    pub fn preset(name: &str) -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/erp").join(name);
+        std::fs::read_to_string(path).unwrap()
     }
 
     /// The same with the preset's text.
     pub fn serve_preset(preset: &str, url: &str, more: &str) -> Self {
+        let folder = Self::configured(preset, url, more);
+        let file = folder.path().join("gateway.toml");
+        Self::new(Process::start(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]), Some(folder))
+    }
+
+    /// One that is told when a file may not grow, instead of being ended: the limit is set later, with `prlimit`.
+    pub fn serve_on_a_small_disk(preset: &str, url: &str, more: &str) -> Self {
+        let folder = Self::configured(preset, url, more);
+        let file = folder.path().join("gateway.toml");
+        let arguments = ["serve".as_ref(), "--config".as_ref(), file.as_os_str()];
+        Self::new(Process::start_after("trap '' XFSZ", arguments), Some(folder))
+    }
+
+    fn configured(preset: &str, url: &str, more: &str) -> TempDir {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("gateway.toml");
         let config = format!(
@@ -46,7 +65,7 @@ impl Gateway {
         );
         std::fs::write(folder.path().join("preset.toml"), preset).unwrap();
         std::fs::write(&file, config).unwrap();
-        Self::new(Process::start(["serve".as_ref(), "--config".as_ref(), file.as_os_str()]), Some(folder))
+        folder
     }
 
     /// Ends it as an operator does, or (`crash`) as a crash does, and starts it again as it was.

@@ -11,7 +11,7 @@ mod process;
 
 pub use erp::Erp;
 pub use gateway::{Gateway, http_client};
-pub use process::environment;
+pub use process::{PROGRAM, environment};
 
 use std::time::{Duration, Instant};
 

@@ -7,6 +7,10 @@ Started by the Rust tests. Reads one JSON command a line, writes one JSON answer
 {"do": "call", "target": host:port, "method": name, "request": {...}, "requests": [...] or "bytes": hex, "timeout": seconds}
     {"code", "detail", "reason", "path", "responses": [...]} of the service that has the method. Responses that came before a
     stream failed are there too.
+{"do": "stall", "target": host:port, "request": {...}, "times": n}
+    {"taken": n}: PushChanges of this request, numbered on, without reading answers, until nothing moves any more.
+{"do": "go_on"}
+    {"answers": n, "applied": n} of the call that was stalled.
 {"do": "health", "target": host:port, "service": name}
     {"status": name} or {"code": name}.
 """
@@ -15,6 +19,7 @@ import json
 import pathlib
 import sys
 import tempfile
+import time
 
 import grpc
 import grpc_tools
@@ -127,6 +132,32 @@ def details(error):
     return found
 
 
+def stall(command):
+    taken = [0]
+
+    def requests():
+        first = json_format.ParseDict(command['request'], stock.PushChangesRequest())
+        many = len(first.changes)
+        for index in range(command['times']):
+            for change in first.changes:
+                change.sequence += many * bool(index)
+            taken[0] += 1
+            yield stock.PushChangesRequest.FromString(first.SerializeToString())
+
+    stalled.append(stock_grpc.StockServiceStub(channel(command['target'])).PushChanges(requests()))
+    seen, since = -1, time.monotonic()
+    while time.monotonic() - since < 2:
+        if taken[0] != seen:
+            seen, since = taken[0], time.monotonic()
+        time.sleep(0.05)
+    return {'taken': seen}
+
+
+def go_on(command):
+    answers = list(stalled.pop())
+    return {'answers': len(answers), 'applied': sum(answer.applied for answer in answers)}
+
+
 def health(command):
     stub = health_pb2_grpc.HealthStub(channel(command['target']))
     try:
@@ -137,7 +168,8 @@ def health(command):
 
 
 channels = {}
-commands = {'read': read, 'call': call, 'health': health}
+stalled = []
+commands = {'read': read, 'call': call, 'stall': stall, 'go_on': go_on, 'health': health}
 
 with tempfile.TemporaryDirectory() as folder:
     offers, prices, stock, offers_grpc, prices_grpc, stock_grpc = generate(folder)

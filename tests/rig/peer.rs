@@ -62,6 +62,19 @@ impl Peer {
         self.answer(json!({ "do": "call", "target": target, "method": method, "requests": requests, "timeout": 60 }))
     }
 
+    /// `PushChanges` of this request over and over, at most so many times, without reading an answer. Returns how many were
+    /// taken off its hands before nothing moved for two seconds; the call stays.
+    pub fn stall(&self, target: &str, request: &Value, times: u64) -> u64 {
+        let answer = self.ask(&json!({ "do": "stall", "target": target, "request": request, "times": times }));
+        answer["taken"].as_u64().unwrap()
+    }
+
+    /// The answers to what [`Peer::stall`] sent, all of it by then; and how many changes they say were applied.
+    pub fn go_on(&self) -> (u64, u64) {
+        let answer = self.ask(&json!({ "do": "go_on" }));
+        (answer["answers"].as_u64().unwrap(), answer["applied"].as_u64().unwrap())
+    }
+
     /// `GetOffers` with these bytes for a message.
     pub fn call_with_bytes(&self, target: &str, bytes: &[u8]) -> Grpc {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

@@ -10,6 +10,8 @@ pub fn environment(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: start the tests with tests/run"))
 }
 
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_comptoir");
+
 pub struct Process {
     child: Child,
     lines: Mutex<mpsc::Receiver<String>>,
@@ -20,13 +22,16 @@ pub struct Process {
 impl Process {
     /// Starts `comptoir` with these arguments and waits until it says it is ready.
     pub fn start<S: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = S>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_comptoir"))
-            .args(arguments)
-            .env_remove("COMPTOIR_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        Self::run(Command::new(PROGRAM).args(arguments))
+    }
+
+    /// The same in a shell that first says this.
+    pub fn start_after<S: AsRef<std::ffi::OsStr>>(shell: &str, arguments: impl IntoIterator<Item = S>) -> Self {
+        Self::run(Command::new("bash").args(["-c", &format!("{shell}; exec \"$0\" \"$@\""), PROGRAM]).args(arguments))
+    }
+
+    fn run(command: &mut Command) -> Self {
+        let mut child = command.env_remove("COMPTOIR_LOG").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = mpsc::channel();
         // Reads to the end, so that the program never waits for a reader.
@@ -55,6 +60,17 @@ impl Process {
         let prefix = format!("{name}=http://");
         let found = self.ready.split(' ').find_map(|word| word.strip_prefix(&prefix));
         found.unwrap_or_else(|| panic!("no {name} in {:?}", self.ready)).to_owned()
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Of memory that is its own. Bytes.
+    pub fn resident(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).expect("Linux");
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 
     /// As Ctrl-C does.

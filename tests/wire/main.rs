@@ -8,9 +8,13 @@ mod explain;
 mod fates;
 mod load;
 mod outage;
+mod push;
 mod replies;
 mod restart;
 mod sharing;
+mod stock;
+mod stock_refusals;
+mod stock_storage;
 
 #[path = "../rig/mod.rs"]
 mod rig;

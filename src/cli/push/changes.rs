@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 
 use super::PushArgs;
 use super::file::{Changes, File, Filling, Line};
-use super::gateway::{Gateway, Pushed, Source, Trouble};
+use super::gateway::{Gateway, Original, Pushed, Source, Trouble};
 use super::progress::Progress;
 use crate::cli::load::grouped;
 use crate::clock::Clock;
@@ -76,7 +76,8 @@ pub async fn push(args: &PushArgs, gateway: &Gateway, file: &File) -> anyhow::Re
         eprintln!("and {} more that were not taken", grouped(unnamed));
     }
     let at = if last_sequence > 0 { format!("; {} is at {last_sequence}", args.source) } else { String::new() };
-    println!("{} changes of {}: {tally}{at}", grouped(tally.read), file.path.display());
+    let s = if tally.read == 1 { "" } else { "s" };
+    println!("{} change{s} of {}: {tally}{at}", grouped(tally.read), file.path.display());
     Ok(tally.not_taken == 0)
 }
 
@@ -177,6 +178,11 @@ impl Push<'_> {
         for (line, said) in self.ready.drain(..).zip(answer.results) {
             match said.verdict.as_str() {
                 "APPLIED" => self.tally.applied += 1,
+                "DUPLICATE" if matches!(&*said.original.verdict, "REJECTED" | "CONFLICT") => {
+                    self.tally.not_taken += 1;
+                    let Original { verdict, reason } = said.original;
+                    self.progress.name(format_args!("line {}: {verdict} {reason}, when it came before", line.number));
+                }
                 "DUPLICATE" => self.tally.known += 1,
                 "OUT_OF_DATE" => self.tally.out_of_date += 1,
                 "GAP" => {

@@ -57,6 +57,15 @@ pub struct Verdict {
     pub reason: String,
     pub detail: String,
     pub expected_sequence: Option<String>,
+    /// What was said the first time.
+    pub original: Original,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Original {
+    pub verdict: String,
+    pub reason: String,
 }
 
 #[derive(Debug, Default, Deserialize)]

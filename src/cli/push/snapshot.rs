@@ -81,8 +81,9 @@ fn told(args: &PushArgs, file: &File, answer: &Restated, progress: &mut Progress
     };
     let not_taken =
         if answer.rejected > 0 { format!(", {} not taken", grouped(answer.rejected)) } else { String::new() };
+    let s = if answer.rows == 1 { "" } else { "s" };
     println!(
-        "{} rows of {}: {} figures {would}, {} of them to zero{not_taken}{at}{done}",
+        "{} row{s} of {}: {} figures {would}, {} of them to zero{not_taken}{at}{done}",
         grouped(answer.rows),
         file.path.display(),
         grouped(answer.changed),
