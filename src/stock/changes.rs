@@ -99,10 +99,11 @@ impl<K: Clone + Eq + Hash> Rebuild<K> {
     /// `history` has this start as its last, and is kept by now.
     pub fn start(self, history: History) -> ChangeLog<K> {
         let index = self.index;
-        let mut places: Vec<_> = (0..index.len() as u32).map(|row| (index.entry(row).place(), row)).collect();
-        places.sort_unstable();
+        let mut rows: Vec<u32> = (0..index.len() as u32).collect();
+        rows.sort_unstable_by_key(|row| index.entry(*row).place());
         let (mut all, mut urgent) = (Order::default(), Order::default());
-        for (id, row) in places {
+        for row in rows {
+            let id = index.entry(row).place();
             all.push(id, row);
             if index.entry(row).is_urgent() {
                 urgent.push(id, row);

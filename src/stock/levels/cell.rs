@@ -1,5 +1,7 @@
 //! One level's unnamed row in 48 bytes, for there may be millions; the rare row that says more is kept apart.
 
+use std::num::NonZeroU8;
+
 use crate::clock::Timestamp;
 use crate::domain::Quantity;
 use crate::domain::change::Measure;
@@ -20,9 +22,10 @@ pub(super) struct Cell {
     flags: u8,
 }
 
-/// A measure of a location, and which of its two tables: the one that is read, or the one a snapshot prepares.
+/// A measure of a location, and which of its two tables: the one that is read, or the one a snapshot prepares. Not zero, so
+/// that a SKU's only cell and a list of them need no byte to be told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Plane(u8);
+pub(super) struct Plane(NonZeroU8);
 
 /// The unnamed row is in the cell.
 const PLAIN: u8 = 1;
@@ -36,15 +39,16 @@ const _: () = assert!(size_of::<Cell>() == 48);
 
 impl Plane {
     pub fn new(measure: Measure, second: bool) -> Self {
-        Self((measure as u8) << 1 | u8::from(second))
+        let bits = (measure as u8) << 1 | u8::from(second);
+        Self(NonZeroU8::new(bits).expect("no measure is 0"))
     }
 
     pub fn measure(self) -> Measure {
-        Measure::ALL[usize::from(self.0 >> 1) - 1]
+        Measure::ALL[usize::from(self.0.get() >> 1) - 1]
     }
 
     pub fn other(self) -> Self {
-        Self(self.0 ^ 1)
+        Self(NonZeroU8::new(self.0.get() ^ 1).expect("no measure is 0"))
     }
 }
 

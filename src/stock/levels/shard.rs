@@ -29,6 +29,8 @@ enum Cells {
     Many(Vec<Cell>),
 }
 
+const _: () = assert!(size_of::<Shelf>() == 64);
+
 impl Cells {
     fn as_slice(&self) -> &[Cell] {
         match self {
