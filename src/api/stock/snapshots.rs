@@ -198,7 +198,8 @@ async fn feed<O>(api: &Api<O>, mut rows: Rows, body: &mut Incoming, is_csv: bool
             continue;
         };
         let whole = rest.split_to(last + 1);
-        for line in whole[..].split(|byte| *byte == b'\n') {
+        // What follows its end comes with the next part.
+        for line in whole[..last].split(|byte| *byte == b'\n') {
             lines.take(line)?;
         }
         lines.rows.flush(PART_ROWS).await?;
