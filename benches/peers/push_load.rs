@@ -69,7 +69,6 @@ fn main() -> anyhow::Result<()> {
     let report = serde_json::json!({
         "changes": changes,
         "seconds": seconds,
-        "rate": changes as f64 / seconds,
         "p50_us": times.value_at_quantile(0.5),
         "p99_us": times.value_at_quantile(0.99),
     });

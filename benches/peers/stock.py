@@ -64,7 +64,9 @@ any_source = true
 
 
 def load(args, *more):
-    return json.loads(subprocess.run([args.load, *map(str, more)], stdout=subprocess.PIPE, text=True, check=True).stdout)
+    out = subprocess.run([args.load, *map(str, more)], stdout=subprocess.PIPE, text=True, check=True).stdout
+    result = json.loads(out)
+    return {**result, "rate": result["changes"] / result["seconds"]}
 
 
 def rates(args, stack, folder):

@@ -28,9 +28,9 @@ pub struct Pace {
 impl Default for Pace {
     fn default() -> Self {
         Self {
-            rows_due: 50_000,
+            rows_due: 20_000,
             interval: Duration::from_secs(10),
-            rows_max: 150_000,
+            rows_max: 60_000,
             patience: Duration::from_secs(30),
         }
     }
