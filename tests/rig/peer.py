@@ -9,8 +9,6 @@ Started by the Rust tests. Reads one JSON command a line, writes one JSON answer
     stream failed are there too.
 {"do": "stall", "target": host:port, "request": {...}, "times": n}
     {"taken": n}: PushChanges of this request, numbered on, without reading answers, until nothing moves any more.
-{"do": "go_on"}
-    {"answers": n, "applied": n} of the call that was stalled.
 {"do": "health", "target": host:port, "service": name}
     {"status": name} or {"code": name}.
 """
@@ -153,11 +151,6 @@ def stall(command):
     return {'taken': seen}
 
 
-def go_on(command):
-    answers = list(stalled.pop())
-    return {'answers': len(answers), 'applied': sum(answer.applied for answer in answers)}
-
-
 def health(command):
     stub = health_pb2_grpc.HealthStub(channel(command['target']))
     try:
@@ -169,7 +162,7 @@ def health(command):
 
 channels = {}
 stalled = []
-commands = {'read': read, 'call': call, 'stall': stall, 'go_on': go_on, 'health': health}
+commands = {'read': read, 'call': call, 'stall': stall, 'health': health}
 
 with tempfile.TemporaryDirectory() as folder:
     offers, prices, stock, offers_grpc, prices_grpc, stock_grpc = generate(folder)

@@ -69,12 +69,6 @@ impl Peer {
         answer["taken"].as_u64().unwrap()
     }
 
-    /// The answers to what [`Peer::stall`] sent, all of it by then; and how many changes they say were applied.
-    pub fn go_on(&self) -> (u64, u64) {
-        let answer = self.ask(&json!({ "do": "go_on" }));
-        (answer["answers"].as_u64().unwrap(), answer["applied"].as_u64().unwrap())
-    }
-
     /// `GetOffers` with these bytes for a message.
     pub fn call_with_bytes(&self, target: &str, bytes: &[u8]) -> Grpc {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
