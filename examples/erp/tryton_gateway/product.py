@@ -128,12 +128,24 @@ class Product(metaclass=PoolMeta):
     @classmethod
     def _comptoir_receipts(cls, ids, warehouses, today):
         """What open moves bring into each warehouse, by day; and what of it
-        enters the storage zone today. Overdue drafts promise nothing and, as
-        in Tryton's forecast, do not count."""
-        Move = Pool().get('stock.move')
-        Location = Pool().get('stock.location')
+        enters the storage zone today."""
         arriving = defaultdict(lambda: defaultdict(float))
         due_today = defaultdict(float)
+        for warehouse, move, planned, stored in cls._comptoir_arrivals(
+                ids, warehouses, today):
+            key = warehouse.id, move.product.id
+            arriving[key][planned] += move.internal_quantity
+            if stored and (planned == today or move.state == 'assigned'):
+                due_today[key] += move.internal_quantity
+        return arriving, due_today
+
+    @classmethod
+    def _comptoir_arrivals(cls, ids, warehouses, today):
+        """(warehouse, open move into it, day, whether into the storage zone).
+        Overdue drafts promise nothing and, as in Tryton's forecast, do not
+        count."""
+        Move = Pool().get('stock.move')
+        Location = Pool().get('stock.location')
         for warehouse in warehouses:
             inside = {l.id for l in Location.search([
                         ('parent', 'child_of', [warehouse.id], 'parent')])}
@@ -150,13 +162,8 @@ class Product(metaclass=PoolMeta):
                                 ('state', '=', 'draft'),
                                 ('planned_date', '>=', today)]],
                         ]):
-                key = warehouse.id, move.product.id
-                planned = max(move.planned_date or today, today)
-                arriving[key][planned] += move.internal_quantity
-                if (move.to_location.id in zone
-                        and (planned == today or move.state == 'assigned')):
-                    due_today[key] += move.internal_quantity
-        return arriving, due_today
+                yield (warehouse, move, max(move.planned_date or today, today),
+                    move.to_location.id in zone)
 
 
 class _Line:
