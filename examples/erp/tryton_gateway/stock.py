@@ -13,7 +13,7 @@ from collections import defaultdict
 import trytond.config as config
 from trytond.model import ModelSingleton, ModelSQL, fields
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import without_check_access
+from trytond.transaction import Transaction, without_check_access
 
 from .text import quantity_text
 
@@ -44,6 +44,7 @@ class Outgoing(ModelSQL):
     __name__ = 'comptoir.stock.outgoing'
 
     number = fields.Integer("Number", required=True)
+    sku = fields.Char("SKU", required=True)
     change = fields.Text("Change", required=True)
 
     @classmethod
@@ -68,6 +69,16 @@ class Counter(ModelSingleton, ModelSQL):
         if counter is None:
             counter, = cls.create([{'epoch': uuid.uuid4().hex, 'number': 0}])
         return counter
+
+    @classmethod
+    def hold(cls):
+        """The same, for whoever is about to number. SQLite knows no locks of
+        tables and begins at the first write: until then it would read each
+        table as of another moment."""
+        table = cls.__table__()
+        Transaction().connection.cursor().execute(
+            *table.update([table.number], [table.number]))
+        return cls.get()
 
 
 class Move(metaclass=PoolMeta):
@@ -118,8 +129,8 @@ class Product(metaclass=PoolMeta):
         pool = Pool()
         Mark = pool.get('comptoir.stock.mark')
         Outgoing = pool.get('comptoir.stock.outgoing')
-        Counter = pool.get('comptoir.stock.counter')
-        counter, today = Counter.get(), pool.get('ir.date').today()
+        counter = pool.get('comptoir.stock.counter').hold()
+        today = pool.get('ir.date').today()
         if counter.day != today:
             if counter.day:
                 cls._comptoir_new_day()
@@ -133,19 +144,18 @@ class Product(metaclass=PoolMeta):
             receipts[mark.product]
             if mark.warehouse:
                 receipts[mark.product].add((mark.warehouse.id, mark.move))
-        number = counter.number
-        rows = []
-        for change in cls.comptoir_levels(list(receipts), today, receipts):
-            rows.append({
-                    'number': number + 1,
+        levels = cls.comptoir_levels(list(receipts), today, receipts)
+        # An article's figures side by side: they are sent in one request.
+        numbered = list(enumerate(
+                sorted(levels, key=lambda level: level['sku']),
+                start=counter.number + 1))
+        Outgoing.create([{
+                    'number': number,
+                    'sku': level['sku'],
                     'change': json.dumps({
-                            'sequence': str(number + 1),
-                            'after': str(number),
-                            'kind': 'SET', **change}),
-                    })
-            number += 1
-        Outgoing.create(rows)
-        counter.number = number
+                            'sequence': str(number), 'kind': 'SET', **level}),
+                    } for number, level in numbered])
+        counter.number += len(numbered)
         counter.save()
         Mark.delete(marks)
 
@@ -154,16 +164,19 @@ class Product(metaclass=PoolMeta):
         "(epoch, number, rows): everything, as of that number."
         pool = Pool()
         Mark = pool.get('comptoir.stock.mark')
-        counter, today = (pool.get('comptoir.stock.counter').get(),
-            pool.get('ir.date').today())
+        counter = pool.get('comptoir.stock.counter').hold()
+        counter.day = pool.get('ir.date').today()
+        # All that is marked by now is in these rows; what is marked from now
+        # on is told after them.
+        marks = Mark.search([])
         products = cls.search([('code', '!=', None), ('type', '!=', 'service'),
                 ('active', 'in', [True, False])])
-        rows = [row for row in cls.comptoir_levels(products, today)
+        rows = [row for row in cls.comptoir_levels(products, counter.day)
             if row['quantity'] != '0']
-        counter.day = today
+        # A number of its own, or there could not be two in a row.
+        counter.number += 1
         counter.save()
-        # All of them are in these rows.
-        Mark.delete(Mark.search([]))
+        Mark.delete(marks)
         return counter.epoch, counter.number, rows
 
     @classmethod
@@ -171,7 +184,7 @@ class Product(metaclass=PoolMeta):
         "Begins to count anew: for when the gateway knows other numbers."
         pool = Pool()
         Outgoing = pool.get('comptoir.stock.outgoing')
-        counter = pool.get('comptoir.stock.counter').get()
+        counter = pool.get('comptoir.stock.counter').hold()
         counter.epoch, counter.number = uuid.uuid4().hex, 0
         counter.save()
         Outgoing.delete(Outgoing.search([]))
@@ -185,11 +198,10 @@ class Product(metaclass=PoolMeta):
         """
         gone = gone or {}
         warehouses = cls.comptoir_warehouses()
-        products = [p for p in products if p.code]
-        by_id = {p.id: p for p in products}
+        products = cls._comptoir_named(products)
         stock = cls._comptoir_stock(products, warehouses, today)
         for product in products:
-            for level in stock[product.id]:
+            for level in stock.get(product.id, []):
                 for measure, name in (
                         ('ON_HAND', 'on_hand'), ('RESERVED', 'reserved')):
                     yield {
@@ -198,13 +210,13 @@ class Product(metaclass=PoolMeta):
         codes = {w.id: w.code for w in warehouses}
         arriving = {}
         for warehouse, move, planned, _ in cls._comptoir_arrivals(
-                list(by_id), warehouses, today):
+                [p.id for p in products], warehouses, today):
             arriving[warehouse.id, move.id] = (
                 move.product.code, quantity_text(move.internal_quantity),
                 planned.isoformat())
-        for product, receipts in gone.items():
-            for warehouse, move in sorted(receipts):
-                if product.code and warehouse in codes:
+        for product in products:
+            for warehouse, move in sorted(gone.get(product, ())):
+                if warehouse in codes:
                     arriving.setdefault(
                         (warehouse, move), (product.code, '0', None))
         for (warehouse, move), (sku, quantity, planned) in sorted(
@@ -216,6 +228,18 @@ class Product(metaclass=PoolMeta):
             if planned:
                 row['expectedOn'] = planned
             yield row
+
+    @classmethod
+    def _comptoir_named(cls, products):
+        """Those that their code means. Tryton lets several share one, as when
+        an article was archived and entered anew: the active one is meant."""
+        codes = list({p.code for p in products if p.code})
+        meant = {}
+        for product in cls.search([
+                    ('code', 'in', codes), ('active', 'in', [True, False])],
+                order=[('active', 'DESC'), ('id', 'ASC')]):
+            meant.setdefault(product.code, product)
+        return [p for p in products if p.code and meant[p.code] == p]
 
     @classmethod
     def comptoir_warehouses(cls):

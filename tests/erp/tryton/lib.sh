@@ -1,7 +1,8 @@
 # Shared by up, down and reset: where the ERP lives, and how it starts and stops.
 # shellcheck shell=bash
 # Environment: TRYTON_DIR (state, default <repo>/target/tryton), TRYTON_PORT
-# (18000), TRYTON_WORKERS (2), TRYTON_THREADS (4), PYTHON (python3).
+# (18000), TRYTON_WORKERS (2), TRYTON_THREADS (4), TRYTON_PUSH_URL (no stock is
+# pushed), PYTHON (python3).
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repo=$(cd "$here/../../.." && pwd)
@@ -35,6 +36,8 @@ root = $dir/no-web-client
 
 [comptoir]
 blocked_category = Blocked
+push_url = ${TRYTON_PUSH_URL:-}
+push_heartbeat = 1
 CONF
 }
 

@@ -1,0 +1,216 @@
+//! A real Tryton in which things move: the seeded one once more, with a database and a server of the test's own, and the
+//! pusher of our module beside it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use base64::Engine as _;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::rig::{environment, http_client, text};
+
+/// What a test that moves things needs to name.
+pub const WAREHOUSES: [&str; 2] = ["WH", "WH2"];
+
+pub struct Warehouse {
+    folder: TempDir,
+    port: u16,
+    push_url: String,
+    client: reqwest::Client,
+    session: String,
+    ids: Value,
+}
+
+impl Warehouse {
+    /// As it was seeded. What moves in it is to be pushed to this URL.
+    pub async fn open(push_url: &str) -> Self {
+        let (seeded, folder) = (PathBuf::from(environment("TRYTON_DIR")), tempfile::tempdir().unwrap());
+        std::os::unix::fs::symlink(seeded.join("venv"), folder.path().join("venv")).unwrap();
+        for name in ["pristine.sqlite", "ids.json", "admin-password", "packages.stamp", "module.stamp", "seed.stamp"] {
+            fs::copy(seeded.join(name), folder.path().join(name)).unwrap();
+        }
+        fs::create_dir(folder.path().join("data")).unwrap();
+        fs::copy(seeded.join("pristine.sqlite"), folder.path().join("data/tryton.sqlite")).unwrap();
+        let ids = serde_json::from_str(&fs::read_to_string(seeded.join("ids.json")).unwrap()).unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut warehouse =
+            Self { folder, port, push_url: push_url.to_owned(), client: http_client(), session: String::new(), ids };
+        warehouse.start().await;
+        warehouse
+    }
+
+    async fn start(&mut self) {
+        self.run("up");
+        self.session.clear();
+        let login = self.call("common.db.login", json!(["admin", { "password": "admin-demo" }])).await;
+        let session = format!("admin:{}:{}", login[0], text(&login, "/1"));
+        self.session = base64::engine::general_purpose::STANDARD.encode(session);
+    }
+
+    fn run(&self, script: &str) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/erp/tryton").join(script);
+        let output = Command::new(script)
+            .env("TRYTON_DIR", self.folder.path())
+            .env("TRYTON_PORT", self.port.to_string())
+            .env("TRYTON_PUSH_URL", &self.push_url)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/tryton", self.port)
+    }
+
+    /// What it answers, or why it does not.
+    pub async fn ask(&self, method: &str, params: Value) -> Result<Value, Value> {
+        let body = json!({ "id": 1, "method": method, "params": params }).to_string();
+        let mut request = self.client.post(format!("{}/rpc/", self.url())).body(body);
+        request = request.header("content-type", "application/json");
+        if !self.session.is_empty() {
+            request = request.header("authorization", format!("Session {}", self.session));
+        }
+        let response = request.send().await.unwrap();
+        let (status, body) = (response.status(), response.text().await.unwrap());
+        assert_eq!(status.as_u16(), 200, "{method}: {body}");
+        let mut answer: Value = serde_json::from_str(&body).unwrap();
+        match answer.get("error") {
+            Some(error) => Err(error.clone()),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    pub async fn call(&self, method: &str, params: Value) -> Value {
+        self.ask(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
+    }
+
+    fn context(&self) -> Value {
+        json!({ "company": self.ids["company"] })
+    }
+
+    /// The record of an article.
+    pub fn product(&self, sku: &str) -> &Value {
+        &self.ids["products"][sku]
+    }
+
+    /// Of a place: a warehouse's storage zone, the suppliers (`SUP`) or the customers (`CUS`).
+    async fn place(&self, code: &str) -> Value {
+        let fields = json!([[["code", "=", code]], 0, null, null, ["storage_location"], self.context()]);
+        let found = self.call("model.stock.location.search_read", fields).await;
+        let zone = &found[0]["storage_location"];
+        if zone.is_null() { found[0]["id"].clone() } else { zone.clone() }
+    }
+
+    /// A move that is planned, in `days`; its record.
+    pub async fn plan(&self, sku: &str, quantity: u32, unit: &str, route: [&str; 2], days: i32) -> Value {
+        let today: jiff::civil::Date = crate::truth::Truth::read().date().parse().unwrap();
+        let day = today.checked_add(jiff::Span::new().days(days)).unwrap();
+        let planned = json!({
+            "company": self.ids["company"], "product": self.product(sku), "quantity": quantity,
+            "unit": self.ids["units"][unit], "from_location": self.place(route[0]).await,
+            "to_location": self.place(route[1]).await, "currency": self.ids["currencies"]["EUR"],
+            "planned_date": { "__class__": "date", "year": day.year(), "month": day.month(), "day": day.day() },
+            "unit_price": { "__class__": "Decimal", "decimal": "1" },
+        });
+        let made = self.call("model.stock.move.create", json!([[planned], self.context()])).await;
+        made[0].clone()
+    }
+
+    /// It is set aside for.
+    pub async fn assign(&self, planned: &Value) {
+        let assigned = json!([[planned], { "state": "assigned" }, self.context()]);
+        self.call("model.stock.move.write", assigned).await;
+    }
+
+    /// It happens.
+    pub async fn carry_out(&self, planned: &Value) {
+        self.call("model.stock.move.do", json!([[planned], self.context()])).await;
+    }
+
+    /// Planned and carried out at once.
+    pub async fn moved(&self, sku: &str, quantity: u32, route: [&str; 2]) {
+        let planned = self.plan(sku, quantity, "u", route, 0).await;
+        self.carry_out(&planned).await;
+    }
+
+    /// On hand, and what of it is free, of each article: as Tryton itself says.
+    pub async fn figures(&self, warehouse: &str, skus: &[&str]) -> Vec<(String, String)> {
+        let today: jiff::civil::Date = crate::truth::Truth::read().date().parse().unwrap();
+        let day = json!({ "__class__": "date", "year": today.year(), "month": today.month(), "day": today.day() });
+        let context = json!({
+            "company": self.ids["company"], "locations": [self.ids["warehouses"][warehouse]],
+            "stock_skip_warehouse": true, "stock_date_end": day,
+        });
+        let fields = json!(["code", "quantity", "forecast_quantity"]);
+        let params = json!([[["code", "in", skus]], 0, null, null, fields, context]);
+        let rows = self.call("model.product.product.search_read", params).await;
+        let of = |sku: &&str| {
+            let row = rows.as_array().unwrap().iter().find(|row| text(row, "/code") == *sku).unwrap();
+            let plain = |field: &str| row[field].to_string().trim_end_matches(".0").to_owned();
+            (plain("quantity"), plain("forecast_quantity"))
+        };
+        skus.iter().map(of).collect()
+    }
+
+    /// The command of our module, with these arguments.
+    fn pusher(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(self.folder.path().join("venv/bin/python"));
+        command.args(["-m", "trytond.modules.comptoir_gateway.push", "-d", "tryton", "-c"]);
+        command.arg(self.folder.path().join("trytond.conf")).args(arguments);
+        command
+    }
+
+    /// Delivers as long as it lives.
+    pub fn pushing(&self) -> Pushing {
+        Pushing(self.pusher(&[]).stderr(Stdio::inherit()).spawn().unwrap())
+    }
+
+    pub fn push(&self, arguments: &[&str]) -> Output {
+        self.pusher(arguments).output().unwrap()
+    }
+
+    /// Delivers what there is.
+    pub fn push_once(&self) {
+        let output = self.push(&["--once"]);
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// One more line of configuration for the pusher: the section is the file's last.
+    pub fn configure(&self, line: &str) {
+        let file = self.folder.path().join("trytond.conf");
+        let config = fs::read_to_string(&file).unwrap();
+        fs::write(file, format!("{config}{line}\n")).unwrap();
+    }
+
+    pub fn back_up(&self) {
+        self.run("down");
+        fs::copy(self.folder.path().join("data/tryton.sqlite"), self.folder.path().join("pristine.sqlite")).unwrap();
+        self.run("up");
+    }
+
+    /// As it was backed up.
+    pub async fn restore(&mut self) {
+        self.run("reset");
+        self.start().await;
+    }
+}
+
+impl Drop for Warehouse {
+    fn drop(&mut self) {
+        // Its test may be failing already: that it cannot be stopped must not hide why.
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/erp/tryton/down");
+        let _ = Command::new(script).env("TRYTON_DIR", self.folder.path()).output();
+    }
+}
+
+/// A pusher that runs; killed with its test.
+pub struct Pushing(Child);
+
+impl Drop for Pushing {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
