@@ -86,8 +86,9 @@ impl Warehouse {
         self.ask(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
+    /// A move without an order behind it is otherwise asked back.
     fn context(&self) -> Value {
-        json!({ "company": self.ids["company"] })
+        json!({ "company": self.ids["company"], "_skip_warnings": true })
     }
 
     /// The record of an article.
@@ -107,13 +108,17 @@ impl Warehouse {
     pub async fn plan(&self, sku: &str, quantity: u32, unit: &str, route: [&str; 2], days: i32) -> Value {
         let today: jiff::civil::Date = crate::truth::Truth::read().date().parse().unwrap();
         let day = today.checked_add(jiff::Span::new().days(days)).unwrap();
-        let planned = json!({
+        let mut planned = json!({
             "company": self.ids["company"], "product": self.product(sku), "quantity": quantity,
             "unit": self.ids["units"][unit], "from_location": self.place(route[0]).await,
-            "to_location": self.place(route[1]).await, "currency": self.ids["currencies"]["EUR"],
+            "to_location": self.place(route[1]).await,
             "planned_date": { "__class__": "date", "year": day.year(), "month": day.month(), "day": day.day() },
-            "unit_price": { "__class__": "Decimal", "decimal": "1" },
         });
+        // Between two warehouses nothing is bought or sold.
+        if !route.iter().all(|place| WAREHOUSES.contains(place)) {
+            planned["currency"] = self.ids["currencies"]["EUR"].clone();
+            planned["unit_price"] = json!({ "__class__": "Decimal", "decimal": "1" });
+        }
         let made = self.call("model.stock.move.create", json!([[planned], self.context()])).await;
         made[0].clone()
     }
@@ -126,6 +131,12 @@ impl Warehouse {
 
     /// It happens.
     pub async fn carry_out(&self, planned: &Value) {
+        let state = self
+            .call("model.stock.move.read", json!([[planned], ["state", "from_location.type"], self.context()]))
+            .await;
+        if state[0]["state"] == "draft" && text(&state[0], "/from_location./type") == "storage" {
+            self.assign(planned).await;
+        }
         self.call("model.stock.move.do", json!([[planned], self.context()])).await;
     }
 
