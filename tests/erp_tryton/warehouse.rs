@@ -20,6 +20,7 @@ pub struct Warehouse {
     push_url: String,
     client: reqwest::Client,
     session: String,
+    user: Value,
     ids: Value,
 }
 
@@ -35,8 +36,15 @@ impl Warehouse {
         fs::copy(seeded.join("pristine.sqlite"), folder.path().join("data/tryton.sqlite")).unwrap();
         let ids = serde_json::from_str(&fs::read_to_string(seeded.join("ids.json")).unwrap()).unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut warehouse =
-            Self { folder, port, push_url: push_url.to_owned(), client: http_client(), session: String::new(), ids };
+        let mut warehouse = Self {
+            folder,
+            port,
+            push_url: push_url.to_owned(),
+            client: http_client(),
+            session: String::new(),
+            user: Value::Null,
+            ids,
+        };
         warehouse.start().await;
         warehouse
     }
@@ -46,6 +54,7 @@ impl Warehouse {
         self.session.clear();
         let login = self.call("common.db.login", json!(["admin", { "password": "admin-demo" }])).await;
         let session = format!("admin:{}:{}", login[0], text(&login, "/1"));
+        self.user = login[0].clone();
         self.session = base64::engine::general_purpose::STANDARD.encode(session);
     }
 
@@ -86,9 +95,8 @@ impl Warehouse {
         self.ask(method, params).await.unwrap_or_else(|error| panic!("{method}: {error}"))
     }
 
-    /// A move without an order behind it is otherwise asked back.
     fn context(&self) -> Value {
-        json!({ "company": self.ids["company"], "_skip_warnings": true })
+        json!({ "company": self.ids["company"] })
     }
 
     /// The record of an article.
@@ -137,7 +145,13 @@ impl Warehouse {
         if state[0]["state"] == "draft" && text(&state[0], "/from_location./type") == "storage" {
             self.assign(planned).await;
         }
-        self.call("model.stock.move.do", json!([[planned], self.context()])).await;
+        let carry_out = json!([[planned], self.context()]);
+        let Err(error) = self.ask("model.stock.move.do", carry_out.clone()).await else { return };
+        assert_eq!(error[0], "UserWarning", "{error}");
+        // Without an order behind it? Yes.
+        let yes = json!([[{ "user": self.user, "name": error[1][0] }], self.context()]);
+        self.call("model.res.user.warning.create", yes).await;
+        self.call("model.stock.move.do", carry_out).await;
     }
 
     /// Planned and carried out at once.
