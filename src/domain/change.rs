@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use super::ids::{ID_BYTES_MAX, IdError, LocationId, Sku, check_id};
+use super::ids::{IdError, LocationId, Sku, check_id};
 use super::quantity::Quantity;
 use crate::clock::Timestamp;
 
@@ -88,9 +88,6 @@ macro_rules! text_or_nothing {
 
 text_or_nothing!(/** Which counting of a source its numbers belong to; opaque. Empty until the source says another. */ Epoch);
 text_or_nothing!(/** One row of a level, as its source calls it: an order line, an order. Empty: the unnamed one. */ RowId);
-
-/// The longest epoch and row name. Bytes.
-pub const TEXT_BYTES_MAX: usize = ID_BYTES_MAX;
 
 /// What a figure is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

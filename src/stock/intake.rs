@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use self::queue::{Held, Job, Pushed, Queue, Ticket};
 use self::tally::Tally;
 use self::waiting::Waiting;
-pub use self::working::Working;
+pub use self::working::{PLACES_MAX, Working};
 use super::changes::ChangeLog;
 use super::config::StockConfig;
 use super::event::{Batch, Event, Verdict};
@@ -396,6 +396,10 @@ impl Intake {
     fn show(&self, done: &[Done]) {
         let Visible { levels, log, .. } = &*self.visible;
         for Done { batch, standing, .. } in done {
+            if batch.events.is_empty() && *standing == Standing::default() {
+                // A name that nobody knows leaves no trace.
+                continue;
+            }
             levels.apply_with(batch, *standing);
             let mut log = log.write();
             for event in &batch.events {

@@ -15,6 +15,7 @@ mod snapshot;
 mod source;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub use self::snapshot::{Restated, Staged};
 
@@ -38,7 +39,7 @@ const ANY_SOURCES_MAX: usize = 10_000;
 /// See the module.
 #[derive(Debug)]
 pub struct Judge {
-    owners: Owners,
+    owners: Arc<Owners>,
     sources: HashMap<SourceId, Source>,
     expiries: Expiries,
     levels_max: usize,
@@ -58,8 +59,8 @@ pub struct Decision {
 
 impl Judge {
     pub fn new(config: &StockConfig) -> Self {
-        let owners = Owners::new(config);
-        let of = |source: &super::SourceConfig| (source.name.clone(), Source::new(source.clone()));
+        let owners = Arc::new(Owners::new(config));
+        let of = |source: &super::SourceConfig| (source.name.clone(), Source::new(&source.name, &owners));
         let sources = config.sources.iter().map(of).collect();
         Self { owners, sources, expiries: Expiries::default(), levels_max: config.levels_max }
     }
@@ -75,7 +76,7 @@ impl Judge {
         let source = match self.sources.get(&request.source) {
             Some(source) => source,
             None => {
-                never_heard = Source::new(self.owners.limits(&request.source));
+                never_heard = Source::new(&request.source, &self.owners);
                 &never_heard
             }
         };
@@ -99,7 +100,10 @@ impl Judge {
     /// What was decided it knows from then on, and `rows` too.
     pub fn decide(&mut self, rows: &mut Working<'_>, request: &Request, now: Timestamp) -> Decision {
         if !self.knows(&request.source) {
-            let detail = format!("no source {} is configured", request.source);
+            let detail = match self.owners.any_source() {
+                true => format!("{ANY_SOURCES_MAX} sources have pushed already"),
+                false => format!("no source {} is configured", request.source),
+            };
             let outcome = Outcome::not_taken(Verdict::Rejected, "unknown_source", detail);
             return Decision { outcomes: vec![outcome; request.changes.len()], ..Decision::default() };
         }
@@ -205,9 +209,9 @@ impl Judge {
     }
 }
 
-fn source_of<'s>(sources: &'s mut HashMap<SourceId, Source>, owners: &Owners, name: &SourceId) -> &'s mut Source {
+fn source_of<'s>(sources: &'s mut HashMap<SourceId, Source>, owners: &Arc<Owners>, name: &SourceId) -> &'s mut Source {
     if !sources.contains_key(name) {
-        sources.insert(name.clone(), Source::new(owners.limits(name)));
+        sources.insert(name.clone(), Source::new(name, owners));
     }
     sources.get_mut(name).expect("it was put there")
 }

@@ -14,6 +14,7 @@ mod shard;
 mod sums;
 mod view;
 
+use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher as _;
 
 use parking_lot::RwLock;
@@ -177,6 +178,24 @@ impl Levels {
         level().is_some()
     }
 
+    /// Whether the location is known, or there are fewer than so many.
+    pub fn has_room_for(&self, location: &LocationId, most: usize) -> bool {
+        let places = &self.root.read().places;
+        places.places.len() < most || places.find(location).is_some()
+    }
+
+    /// How many rows of the row's level are kept apart.
+    pub fn named_rows(&self, key: &RowKey) -> usize {
+        let root = self.root.read();
+        let rows = || {
+            let place = root.places.find(&key.location)?;
+            let found = root.find(key.sku.as_str())?;
+            let cell = found.cell(place, root.places.places[place as usize].current(key.measure))?;
+            Some(found.apart(cell).len())
+        };
+        rows().unwrap_or(0)
+    }
+
     /// Whether an absent row of it is zero.
     pub fn is_complete(&self, location: &LocationId, measure: Measure) -> bool {
         self.view(Timestamp::default()).is_complete(location, measure)
@@ -202,7 +221,11 @@ impl Levels {
         if batch.events.len() <= RESTATED_AT_ONCE {
             return self.apply_with(batch, standing);
         }
-        let is_staged = |key: &RowKey| planes.iter().any(|(at, of)| *of == key.measure && *at == key.location);
+        let mut measures: HashMap<&LocationId, [bool; Measure::ALL.len()]> = HashMap::new();
+        for (location, measure) in planes {
+            measures.entry(location).or_default()[*measure as usize - 1] = true;
+        }
+        let is_staged = |key: &RowKey| measures.get(&key.location).is_some_and(|of| of[key.measure as usize - 1]);
         self.sweep(planes);
         let mut rows = Vec::new();
         for shard in 0..SHARDS {
@@ -265,14 +288,18 @@ impl Levels {
 
     /// Frees what is not read of these: the tables a snapshot replaced.
     fn sweep(&self, planes: &[(LocationId, Measure)]) {
+        let unread: HashSet<(u32, Plane)> = {
+            let places = &self.root.read().places;
+            let find = |(location, measure): &(LocationId, Measure)| {
+                let place = places.find(location)?;
+                Some((place, places.places[place as usize].current(*measure).other()))
+            };
+            planes.iter().filter_map(find).collect()
+        };
         for shard in 0..SHARDS {
             let mut root = self.root.write();
-            for (location, measure) in planes {
-                let Some(place) = root.places.find(location) else { continue };
-                let unread = root.places.places[place as usize].current(*measure).other();
-                let gone = root.shards[shard].clear(place, unread);
-                root.levels -= gone;
-            }
+            let gone = root.shards[shard].clear(&unread);
+            root.levels -= gone;
         }
     }
 }

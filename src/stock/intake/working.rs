@@ -9,6 +9,9 @@ use crate::domain::{LocationId, Sku};
 use crate::stock::event::{Event, Row};
 use crate::stock::levels::{Levels, Net, Told};
 
+/// Locations there may be: a page looks at each of them.
+pub const PLACES_MAX: usize = 10_000;
+
 /// Of one SKU at one location: the rows the round changed, in order.
 type Changed = Vec<(Measure, RowId, Option<Row>)>;
 
@@ -57,6 +60,17 @@ impl<'a> Working<'a> {
     /// Goes through all rows that readers see: without what the round did.
     pub fn for_each_visible(&self, each: impl FnMut(&Told, &SourceId)) {
         self.levels.for_each(each);
+    }
+
+    /// Whether a level there would not make one location too many.
+    pub fn has_room_for(&self, location: &LocationId) -> bool {
+        self.levels.has_room_for(location, PLACES_MAX)
+    }
+
+    /// How many named rows the row's level has, about: those that the round took away count too.
+    pub fn rows_of(&self, key: &RowKey) -> usize {
+        let changed = self.changed_of(&key.sku, &key.location).map_or(&[][..], Vec::as_slice);
+        self.levels.named_rows(key) + changed.iter().filter(|(measure, ..)| *measure == key.measure).count()
     }
 
     /// How many levels there are.

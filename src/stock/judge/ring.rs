@@ -35,7 +35,8 @@ impl Ring {
     pub fn put(&mut self, judged: Judged) {
         if self.judged.back().is_none_or(|last| last.sequence < judged.sequence) {
             if self.judged.len() == NUMBERS_KEPT {
-                self.floor = self.judged.pop_front().map_or(self.floor, |first| first.sequence);
+                let forgotten = self.judged.pop_front().map_or(0, |first| first.sequence);
+                self.floor = self.floor.max(forgotten);
             }
             self.judged.push_back(judged);
         } else if let Ok(at) = self.judged.binary_search_by_key(&judged.sequence, |judged| judged.sequence) {
@@ -91,5 +92,8 @@ mod tests {
         ring.put(judged(6));
         assert_eq!(ring.judged.len(), NUMBERS_KEPT);
         assert_eq!(ring.after(29_995).map(|judged| judged.sequence).collect::<Vec<_>>(), [29_997, 30_000, 40_000]);
+        ring.forget(50_000);
+        ring.put(judged(60_000));
+        assert_eq!(ring.floor(), 50_000, "what was missed stays missed");
     }
 }

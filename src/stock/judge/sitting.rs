@@ -12,6 +12,9 @@ use crate::stock::event::{Event, Original, Row, Trace, Verdict};
 use crate::stock::intake::Working;
 use crate::stock::request::{IntakeError, Outcome};
 
+/// Named rows of one level: a page adds all of them up.
+const ROWS_OF_LEVEL_MAX: usize = 10_000;
+
 pub(super) struct Sitting<'j, 'r, 'l> {
     pub owners: &'j Owners,
     pub expiries: &'j mut Expiries,
@@ -72,6 +75,9 @@ impl Sitting<'_, '_, '_> {
         let after = change.after.unwrap_or(sequence - 1);
         if after > last {
             if after - last > self.source.limits.gap_max {
+                if let Some(key) = key_of(change) {
+                    self.suspect(key);
+                }
                 let detail = format!("its source is at {last}, and it says to follow {after}");
                 return Outcome::not_taken(Verdict::Rejected, "out_of_range", detail);
             }
@@ -148,10 +154,10 @@ impl Sitting<'_, '_, '_> {
 
     /// A change that is ordered by when it was true.
     fn timed(&mut self, change: &Change) -> Taken {
+        let Ok(movement) = &change.movement else { return self.taken(change, Place::Time(self.now)) };
         if self.source.numbers && !mutant!(NumberingForgotten) {
             return Err(refused("sequence_missing", "its source numbers its changes, and this one has no number"));
         }
-        let Ok(movement) = &change.movement else { return self.taken(change, Place::Time(self.now)) };
         let Some(at) = change.effective_at else {
             return Err(refused("effective_at_missing", "a change without a number needs effectiveAt"));
         };
@@ -193,9 +199,9 @@ impl Sitting<'_, '_, '_> {
         }
         let kept = self.rows.row(key);
         if let Place::Time(at) = place {
-            let stated = kept.as_ref().map_or(0, |row| row.stated).max(self.source.stated(key));
             // An ADD from before the last SET is in its figure; a SET from before it is no news.
-            if Timestamp(stated.cast_signed()) > at && !mutant!(LateSetTaken) {
+            let stated = kept.as_ref().map(|row| Timestamp(row.stated.cast_signed())).max(self.source.stated_at(key));
+            if stated > Some(at) && !mutant!(LateSetTaken) {
                 return Err(Refused { verdict: Verdict::OutOfDate, reason: "", detail: String::new() });
             }
         }
@@ -203,6 +209,13 @@ impl Sitting<'_, '_, '_> {
         let is_known = old.is_some() || self.rows.has_level(key);
         if !is_known && self.rows.levels() >= self.levels_max && !mutant!(LedgerUnbounded) {
             let detail = format!("there are {} levels already", self.levels_max);
+            return Err(refused("ledger_full", detail));
+        }
+        if !is_known && !self.rows.has_room_for(&key.location) {
+            return Err(refused("ledger_full", "there are as many locations as may be"));
+        }
+        if old.is_none() && !key.row.is_empty() && self.rows.rows_of(key) >= ROWS_OF_LEVEL_MAX {
+            let detail = format!("the level has {ROWS_OF_LEVEL_MAX} rows already");
             return Err(refused("ledger_full", detail));
         }
         let is_known = is_known || self.rows.is_complete(&key.location, key.measure);
@@ -285,7 +298,9 @@ impl Sitting<'_, '_, '_> {
                     return Err(refused("out_of_range", "the sum is more than a quantity can hold"));
                 };
                 let effective_at = at.and_then(|at| base.effective_at.max(Some(at)));
-                let (stated, suspect) = (base.stated, base.suspect);
+                // Stated by its time, that says nothing of numbers.
+                let stated = if at.is_none() && base.effective_at.is_some() { 0 } else { base.stated };
+                let suspect = base.suspect;
                 let (expected_on, expires_at) = (expected_on.or(base.expected_on), expires_at.or(base.expires_at));
                 Ok(Some(Row { quantity: sum, expected_on, expires_at, effective_at, stated, suspect, ..row }))
             }
@@ -311,7 +326,10 @@ impl Sitting<'_, '_, '_> {
             Some(row) if row.suspect => return,
             Some(row) => Row { suspect: true, ..row },
             // That it is zero follows from a snapshot, and may be wrong from now on.
-            None if self.rows.is_complete(&key.location, key.measure) && self.rows.levels() < self.levels_max => {
+            None if self.rows.is_complete(&key.location, key.measure)
+                && self.rows.levels() < self.levels_max
+                && self.rows.rows_of(key) < ROWS_OF_LEVEL_MAX =>
+            {
                 Row::doubtful_zero(self.now)
             }
             None => return,

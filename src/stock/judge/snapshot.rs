@@ -13,13 +13,13 @@ pub use self::staged::Staged;
 use self::staged::{Fast, Figure};
 use super::Judge;
 use super::sitting::{Sitting, pending_as, reserved_as};
-use super::source::Under;
+use super::source::{TooEmpty, Under};
 use crate::clock::Timestamp;
 use crate::domain::change::{ChangeKind, Measure, RowKey};
 use crate::domain::{LocationId, Quantity};
 use crate::mutants::mutant;
 use crate::stock::event::{Event, Row, Trace};
-use crate::stock::intake::Working;
+use crate::stock::intake::{PLACES_MAX, Working};
 use crate::stock::request::{IntakeError, LINES_NAMED_MAX, SnapshotAnswer, SnapshotError};
 
 /// A snapshot that was taken.
@@ -103,6 +103,9 @@ impl Sitting<'_, '_, '_> {
                 return Err(SnapshotError::TooOld { remembered: self.source.ring.floor() });
             }
         }
+        if scope.planes().iter().any(|(location, _)| !self.rows.has_room_for(location)) {
+            return Err(SnapshotError::LedgerFull { limit: PLACES_MAX });
+        }
         let table = self.table(told, spoiled, number, begins, &scope);
         let restating = self.differences(table, number, sequence.is_none(), begins, &scope)?;
         let Restating { rows: changed, moved, zeroed, had } = restating;
@@ -111,8 +114,11 @@ impl Sitting<'_, '_, '_> {
             && zeroed * 100 > had * u64::from(limits.zeroed_percent_max)
             && !mutant!(EmptiedUnguarded);
         if guarded && !head.force && !head.dry_run {
-            let before = self.source.refused.replace(zeroed);
-            if before.is_none_or(|before| before.abs_diff(zeroed) * 10 > before) {
+            let refused = TooEmpty { zeroed, planes: scope.planes(), at: self.now };
+            let before = self.source.refused.take();
+            let is_said_again = before.is_some_and(|before| before.is_said_again(&refused));
+            self.source.refused = Some(refused);
+            if !is_said_again {
                 return Err(SnapshotError::TooManyZeros { zeroed, rows: had });
             }
         }
@@ -136,6 +142,10 @@ impl Sitting<'_, '_, '_> {
         self.events.reserve(changed.len() + planes.len() + 4);
         if begins {
             self.event(Event::Epoch { epoch: epoch.clone(), sequence: sequence.unwrap_or(0) });
+            if let Some(sequence) = sequence {
+                // It numbers, also from 0.
+                self.event(Event::Position { sequence });
+            }
         }
         for Changed { key, row, moved } in changed {
             if moved {
@@ -145,7 +155,7 @@ impl Sitting<'_, '_, '_> {
         }
         for (location, measure) in &planes {
             let (location, measure) = (location.clone(), *measure);
-            self.event(Event::Complete { location, measure, sequence: number });
+            self.event(Event::Complete { location, measure, sequence: sequence.unwrap_or(0) });
         }
         if let Some(sequence) = sequence.filter(|sequence| *sequence > last && !begins) {
             // What came between may have been about the rest of what it owns.
@@ -178,15 +188,19 @@ impl Sitting<'_, '_, '_> {
             .filter(|(key, (_, row))| key.row.is_empty() || row.quantity != Quantity::ZERO)
             .map(|(key, (_, figure))| (key, Target { figure, suspect: false }))
             .collect();
-        for key in spoiled {
-            let figure = self.rows.row(&key).filter(|row| !row.is_over(&key, self.now));
+        for key in &spoiled {
+            let figure = self.rows.row(key).filter(|row| !row.is_over(key, self.now));
             let figure = figure.map_or(Figure::ZERO, |row| figure_of(&row));
-            table.insert(key, Target { figure, suspect: true });
+            table.insert(key.clone(), Target { figure, suspect: true });
         }
+        // Their figures have all that came since.
+        let spoiled: HashSet<RowKey> = spoiled.into_iter().collect();
         if !begins && !mutant!(SnapshotForgetsLater) {
             for judged in self.source.ring.after(number) {
                 match &judged.trace {
-                    Some(trace) if scope.has(trace.key()) => lay_over(&mut table, trace),
+                    Some(trace) if scope.has(trace.key()) && !spoiled.contains(trace.key()) => {
+                        lay_over(&mut table, trace);
+                    }
                     _ => {}
                 }
             }
@@ -224,11 +238,17 @@ impl Sitting<'_, '_, '_> {
             stated: number,
             suspect: target.suspect,
         };
+        // Told by another source, which owned it before.
+        let mut foreign = HashSet::new();
         // What is known and not in it is zero, or gone.
-        self.rows.for_each_visible(|told, _| {
+        self.rows.for_each_visible(|told, source| {
             let key = &told.key;
             if !scope.has(key) {
                 return;
+            }
+            let is_foreign = *source != self.source.limits.name;
+            if is_foreign {
+                foreign.insert(key.clone());
             }
             let counts = !told.row.is_over(key, self.now) && told.row.quantity != Quantity::ZERO;
             let is_guarded = matches!(key.measure, Measure::OnHand | Measure::Available);
@@ -239,7 +259,7 @@ impl Sitting<'_, '_, '_> {
             restating.zeroed += u64::from(counts && is_guarded);
             if !key.row.is_empty() {
                 restating.rows.push(Changed { key: key.clone(), row: None, moved: counts });
-            } else if counts || told.row.suspect || begins {
+            } else if counts || told.row.suspect || begins || is_foreign {
                 let target = Target { figure: Figure::ZERO, suspect: false };
                 let changed_at = if counts { self.now } else { told.row.changed_at };
                 let row = Row { changed_at, ..row_of(&target, None) };
@@ -266,7 +286,7 @@ impl Sitting<'_, '_, '_> {
                 restating.rows.push(Changed { key: pending, row: None, moved: true });
             }
             // A row as it was needs no word: that all is stated says it.
-            let is_same = old.is_some_and(|old| old.suspect == target.suspect) && !begins;
+            let is_same = old.is_some_and(|old| old.suspect == target.suspect) && !begins && !foreign.contains(&key);
             if moved || !is_same {
                 let row = row_of(&target, old.filter(|_| !moved));
                 restating.rows.push(Changed { key, row: Some(row), moved });

@@ -1,13 +1,16 @@
 //! What is known of one source: where its numbers are, what was said to them, and what of it is missing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::names::Names;
+use super::owners::Owners;
 use super::ring::{Judged, Ring};
 use crate::clock::Timestamp;
 use crate::domain::LocationId;
 use crate::domain::change::{Epoch, Measure, RowKey};
+use crate::domain::ids::SourceId;
 use crate::stock::config::SourceConfig;
 use crate::stock::event::{Event, Verdict};
 use crate::stock::levels::Standing;
@@ -36,14 +39,17 @@ struct Gap {
 #[derive(Clone, Copy, Debug, Default)]
 struct Plane {
     spoken: bool,
-    /// The number at which all of it was stated.
+    /// The number at which all of it was stated; 0 where its source did not number.
     stated: Option<u64>,
+    /// And when.
+    stated_at: Option<Timestamp>,
 }
 
 /// One source, as the fold of its events.
 #[derive(Debug)]
 pub(super) struct Source {
     pub limits: SourceConfig,
+    owners: Arc<Owners>,
     epoch: Option<Epoch>,
     left: HashSet<Epoch>,
     last: u64,
@@ -55,21 +61,22 @@ pub(super) struct Source {
     unbegun: Option<(Epoch, Timestamp)>,
     /// A snapshot of a part moved the position up to here.
     uncovered: Option<(u64, Timestamp)>,
-    /// What it ever spoke of.
+    /// What it ever spoke of, of what it owns.
     planes: HashMap<LocationId, [Plane; Measure::ALL.len()]>,
     last_heard: Option<Timestamp>,
     /// The last time that is in the journal too.
     told: Option<Timestamp>,
-    /// Rows that a snapshot which was refused would have emptied.
-    pub refused: Option<u64>,
+    /// A snapshot that was refused because it would empty too much.
+    pub refused: Option<TooEmpty>,
     rate: Rate,
     rejects: VecDeque<Reject>,
 }
 
 impl Source {
-    pub fn new(limits: SourceConfig) -> Self {
+    pub fn new(name: &SourceId, owners: &Arc<Owners>) -> Self {
         Self {
-            limits,
+            limits: owners.limits(name),
+            owners: owners.clone(),
             epoch: None,
             left: HashSet::new(),
             last: 0,
@@ -113,11 +120,7 @@ impl Source {
         }
         match event {
             Event::Row { key, .. } => {
-                let planes = match self.planes.get_mut(&key.location) {
-                    Some(planes) => planes,
-                    None => self.planes.entry(key.location.clone()).or_default(),
-                };
-                planes[key.measure as usize - 1].spoken = true;
+                self.speak_of(&key.location, key.measure);
             }
             Event::Logged { .. } | Event::Heard => {}
             Event::Numbered { sequence, hash, original, trace } => {
@@ -130,7 +133,7 @@ impl Source {
                 self.names.put(event_id, at, *hash, *original, &self.limits);
             }
             Event::Position { sequence } => {
-                self.numbers |= *sequence > 0;
+                self.numbers = true;
                 self.last = self.last.max(*sequence);
             }
             Event::Epoch { epoch, sequence } => {
@@ -138,28 +141,31 @@ impl Source {
                 self.left.remove(epoch);
                 self.epoch = Some(epoch.clone());
                 self.last = *sequence;
-                self.numbers |= *sequence > 0;
                 self.ring = Ring::from(*sequence);
                 self.gap = None;
                 self.unbegun = None;
                 self.uncovered = None;
-                self.planes.values_mut().flatten().for_each(|plane| plane.stated = None);
+                self.planes.values_mut().flatten().for_each(|plane| (plane.stated, plane.stated_at) = (None, None));
             }
             Event::Unbegun { epoch } => {
                 let is_current = self.epoch.as_ref() == Some(epoch);
-                self.unbegun = (!is_current).then(|| (epoch.clone(), at));
+                let since = self.unbegun.as_ref().map_or(at, |(_, since)| *since);
+                self.unbegun = (!is_current).then(|| (epoch.clone(), since));
             }
             Event::Gap { after, seen } => {
                 let since = self.open_gap().map_or(at, |gap| gap.since);
                 self.gap = Some(Gap { after: *after, seen: *seen, since });
             }
             Event::Missed { before } => self.ring.forget(*before),
-            Event::Uncovered { up_to } => self.uncovered = Some((*up_to, at)),
+            Event::Uncovered { up_to } => {
+                let since = self.uncovered().map_or(at, |(_, since)| since);
+                self.uncovered = Some((*up_to, since));
+            }
             Event::Complete { location, measure, sequence } => {
-                let planes = self.planes.entry(location.clone()).or_default();
-                let plane = &mut planes[*measure as usize - 1];
-                plane.spoken = true;
-                plane.stated = plane.stated.max(Some(*sequence));
+                if let Some(plane) = self.speak_of(location, *measure) {
+                    plane.stated = plane.stated.max(Some(*sequence));
+                    plane.stated_at = plane.stated_at.max(Some(at));
+                }
             }
         }
     }
@@ -176,9 +182,24 @@ impl Source {
         self.open_gap().map(|gap| (Some(gap.after).filter(|after| *after > self.last), gap.seen))
     }
 
-    /// The number at which all of the row's (location, measure) was stated.
-    pub fn stated(&self, key: &RowKey) -> u64 {
-        self.planes.get(&key.location).and_then(|planes| planes[key.measure as usize - 1].stated).unwrap_or(0)
+    /// When all of the row's (location, measure) was stated.
+    pub fn stated_at(&self, key: &RowKey) -> Option<Timestamp> {
+        self.planes.get(&key.location)?[key.measure as usize - 1].stated_at
+    }
+
+    /// Ending somebody else's pending order is not speaking of it.
+    fn speak_of(&mut self, location: &LocationId, measure: Measure) -> Option<&mut Plane> {
+        let index = measure as usize - 1;
+        let is_known = self.planes.get(location).is_some_and(|planes| planes[index].spoken);
+        if !is_known && !self.owners.owns(&self.limits.name, location, measure) {
+            return None;
+        }
+        if !self.planes.contains_key(location) {
+            self.planes.insert(location.clone(), Default::default());
+        }
+        let plane = &mut self.planes.get_mut(location)?[index];
+        plane.spoken = true;
+        Some(plane)
     }
 
     fn open_gap(&self) -> Option<Gap> {
@@ -252,6 +273,24 @@ impl Source {
                 location: key.map(|key| key.location.clone()),
             });
         }
+    }
+}
+
+/// What a snapshot that was refused would have emptied.
+#[derive(Debug)]
+pub(super) struct TooEmpty {
+    pub zeroed: u64,
+    pub planes: Vec<(LocationId, Measure)>,
+    pub at: Timestamp,
+}
+
+impl TooEmpty {
+    /// Said again by another: of the same, soon enough, and within a tenth.
+    pub fn is_said_again(&self, other: &TooEmpty) -> bool {
+        const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+        self.planes == other.planes
+            && self.at.until(other.at) <= REMEMBERED
+            && self.zeroed.abs_diff(other.zeroed) * 10 <= self.zeroed
     }
 }
 

@@ -1,5 +1,7 @@
 //! A part of all SKUs with their levels. Small, so that making it grow never keeps readers waiting for long.
 
+use std::collections::HashSet;
+
 use hashbrown::{HashMap, HashTable};
 
 use super::cell::{Cell, Plane};
@@ -221,16 +223,17 @@ impl Shard {
         more
     }
 
-    /// Takes away all cells of a plane. Returns how many.
-    pub fn clear(&mut self, place: u32, plane: Plane) -> usize {
+    /// Takes away all cells of these planes. Returns how many.
+    pub fn clear(&mut self, planes: &HashSet<(u32, Plane)>) -> usize {
         let mut gone = 0;
         for shelf in self.shelves.0.iter_mut().flatten() {
-            if let Ok(index) = shelf.cells.find(place, plane) {
+            let is_gone = |cell: &Cell| planes.contains(&cell.position());
+            while let Some(index) = shelf.cells.as_slice().iter().position(is_gone) {
                 shelf.cells.remove(index);
                 gone += 1;
             }
         }
-        self.apart.retain(|(_, at, of), _| (*at, *of) != (place, plane));
+        self.apart.retain(|(_, place, plane), _| !planes.contains(&(*place, *plane)));
         gone
     }
 }

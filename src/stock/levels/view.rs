@@ -94,13 +94,6 @@ impl View<'_> {
         }
     }
 
-    /// The same, in a list of its own.
-    pub fn figures_of(&self, sku: &str) -> Vec<Figures> {
-        let mut found = Vec::new();
-        self.figures(sku, |figures| found.push(figures), &mut Vec::new());
-        found
-    }
-
     fn place(&self, place: u32) -> &Place {
         &self.root.places.places[place as usize]
     }
@@ -266,6 +259,8 @@ impl View<'_> {
 
 fn is_suspect(row: &Row, place: &Place, measure: Measure, source: u16, missed_before: u64) -> bool {
     let complete = place.plane(measure).complete.filter(|complete| complete.source == source);
-    let stated = complete.map_or(row.stated, |complete| row.stated.max(complete.sequence));
+    // Where it was stated by its time, that says nothing of numbers.
+    let stated = if row.effective_at.is_some() { 0 } else { row.stated };
+    let stated = complete.map_or(stated, |complete| stated.max(complete.sequence));
     row.suspect || (stated < missed_before && !mutant!(MissedForgotten))
 }

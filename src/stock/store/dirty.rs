@@ -41,7 +41,8 @@ pub struct DirtySource {
     pub gap: Option<(Timestamp, u64, u64)>,
     pub unbegun: Option<(Timestamp, Epoch)>,
     pub uncovered: Option<(Timestamp, u64)>,
-    pub complete: BTreeMap<(LocationId, Measure), u64>,
+    /// With when each was said.
+    pub complete: BTreeMap<(LocationId, Measure), (Timestamp, u64)>,
     pub numbers: VecDeque<Numbered>,
     pub names: Vec<NamedAt>,
 }
@@ -103,7 +104,7 @@ impl Dirty {
                 Event::Heard => {}
                 Event::Missed { before } => of_source.missed = of_source.missed.max(Some(before)),
                 Event::Complete { location, measure, sequence } => {
-                    of_source.complete.insert((location, measure), sequence);
+                    of_source.complete.insert((location, measure), (at, sequence));
                 }
             }
         }

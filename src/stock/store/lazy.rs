@@ -31,7 +31,7 @@ impl Default for Pace {
             rows_due: 20_000,
             interval: Duration::from_secs(10),
             rows_max: 60_000,
-            patience: Duration::from_secs(30),
+            patience: Duration::from_secs(120),
         }
     }
 }

@@ -64,7 +64,10 @@ impl Store {
                         let (location, measure) = split(rest)?;
                         let location = unpacking.location(location)?;
                         let measure = *Measure::ALL.get(usize::from(*measure.first()?).checked_sub(1)?)?;
-                        Event::Complete { location, measure, sequence: from.number()? }
+                        let at = Timestamp(from.signed()?);
+                        let event = Event::Complete { location, measure, sequence: from.number()? };
+                        marks.push(Batch { source: batch.source.clone(), at, events: vec![event] });
+                        return Some(());
                     }
                     HEARD => {
                         batch.at = Timestamp(from.signed()?);

@@ -121,9 +121,9 @@ impl Store {
                 None => {}
             }
         }
-        for ((location, measure), sequence) in changed.complete {
+        for ((location, measure), (at, sequence)) in changed.complete {
             let of = [location.as_str().as_bytes(), &[0, measure as u8]].concat();
-            batch.insert(&self.sources, key(COMPLETE, &of), sequence.to_le_bytes());
+            batch.insert(&self.sources, key(COMPLETE, &of), mark(at, &|value| value.number(sequence)));
         }
         kept.number(&changed.numbers, &mut chunks);
         for (chunk, value) in chunks {

@@ -32,10 +32,10 @@ impl Scope {
         } else {
             said.iter().map(|(location, _)| *location).collect()
         };
-        let says_available = said.iter().any(|(_, measure)| *measure == Measure::Available);
         let mut scope = HashMap::new();
         for location in locations {
             let owns = |measure| owners.owns(name, location, measure);
+            let says_available = said.contains(&(location, Measure::Available));
             let measures = Measure::ALL.map(|measure| match head.measures.is_empty() {
                 false => head.measures.contains(&measure),
                 // A net figure stands for others. Who never gave one does not say that all of them are zero.

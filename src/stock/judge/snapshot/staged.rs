@@ -75,7 +75,6 @@ impl Staged {
                     if self.rejects.len() < LINES_NAMED_MAX {
                         self.rejects.push((line, Unreadable { reason, detail, key: Some(key.clone()) }));
                     }
-                    self.spoiled.push(key.clone());
                     (key, None)
                 }
             };
@@ -83,6 +82,9 @@ impl Staged {
                 Entry::Occupied(_) => note(&mut self.doubled, line),
                 // That of a row which cannot be read stands for its key alone.
                 Entry::Vacant(free) => {
+                    if figure.is_none() {
+                        self.spoiled.push(free.key().clone());
+                    }
                     free.insert((line, figure.unwrap_or(Figure::ZERO)));
                 }
             }

@@ -133,6 +133,7 @@ fn a_number_far_beyond_is_no_gap() {
     court.push(vec![set(1, "BOLT", "1")]);
     let far = 1_000_000_000_000_000_000;
     assert_eq!(court.verdicts(vec![set(far, "BOLT", "3")]), [("REJECTED", "out_of_range")]);
+    assert!(court.is_suspect("BOLT"), "what it said is lost");
     assert_eq!(court.heartbeat(far).expected_sequence, Some(2));
     assert_eq!(court.state(), SourceState::InSequence, "one wrong number does not stop a source for ever");
     assert_eq!(court.verdicts(vec![set(102, "BOLT", "3")]), [GAP]);
@@ -355,6 +356,9 @@ fn the_ledger_has_a_size() {
     assert_eq!(full, Err(SnapshotError::LedgerFull { limit: 2 }));
     court.restart();
     assert_eq!(court.verdicts(vec![set(6, "D", "1")]), [("REJECTED", "ledger_full")]);
+    let rows = (0..10_001).map(|n| set(7 + n, &format!("A PARIS ON_HAND r{n}"), "1"));
+    let said = court.verdicts(rows.collect());
+    assert_eq!((said[9_999], said[10_000]), (APPLIED, ("REJECTED", "ledger_full")), "a level has a size");
 }
 
 #[test]

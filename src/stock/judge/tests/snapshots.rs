@@ -128,15 +128,19 @@ fn a_bad_row_keeps_its_figure_and_a_bad_key_refuses_all() {
     assert_eq!(answer.rejects.iter().map(|(line, _)| *line).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(court.figure("NUT").as_deref(), Some("2"));
     assert!(court.is_suspect("NUT") && court.is_suspect("SCREW") && !court.is_suspect("BOLT"));
+    // Whatever was added to it since is in that figure.
+    court.push(vec![add(4, "BOLT", "-1"), add(5, "NUT", "-1")]);
+    court.lines(at(4), vec![good("BOLT", "4"), bad(Some("NUT"))]).unwrap();
+    assert_eq!(court.figure("NUT").as_deref(), Some("1"));
     let lines = |result| match result {
         Err(SnapshotError::Lines { reason, lines, .. }) => (reason, lines),
         other => panic!("{other:?}"),
     };
-    let doubled = court.lines(at(4), vec![good("BOLT", "6"), good("NUT", "6"), good("BOLT", "7"), bad(Some("NUT"))]);
+    let doubled = court.lines(at(5), vec![good("BOLT", "6"), good("NUT", "6"), good("BOLT", "7"), bad(Some("NUT"))]);
     assert_eq!(lines(doubled), ("duplicate_key", vec![3, 4]));
-    let unreadable = court.lines(at(4), (0..30).map(|_| bad(None)).collect());
+    let unreadable = court.lines(at(5), (0..30).map(|_| bad(None)).collect());
     assert_eq!(lines(unreadable), ("malformed_row", (1..=20).collect()));
-    assert_eq!(court.figure("BOLT").as_deref(), Some("5"));
+    assert_eq!(court.figure("BOLT").as_deref(), Some("4"));
 }
 
 #[test]
@@ -194,6 +198,20 @@ fn an_emptied_file_is_refused_until_it_is_said_twice_or_forced() {
     let mut court = full();
     assert_eq!(court.snapshot(SnapshotHead { force: true, ..at(2) }, &[]).map(|answer| answer.zeroed), Ok(100));
     assert_eq!(court.figure("S0").as_deref(), Some("0"));
+    // Another place emptied is not this one said twice, nor is this one a day later.
+    let mut court = full();
+    let lyon: Vec<String> = (0..100).map(|n| format!("S{n} LYON")).collect();
+    let both = |lyon: &[String]| {
+        let rows = rows(100).into_iter().map(|(at, quantity)| (at.to_owned(), quantity));
+        rows.chain(lyon.iter().map(|at| (at.clone(), "1"))).collect::<Vec<_>>()
+    };
+    let told = both(&lyon);
+    court.snapshot(at(2), &told.iter().map(|(at, quantity)| (at.as_str(), *quantity)).collect::<Vec<_>>()).unwrap();
+    assert!(court.snapshot(of("PARIS", at(3)), &[]).is_err());
+    assert!(court.snapshot(of("LYON", at(4)), &[]).is_err());
+    court.pass(25 * 3600 * 1000);
+    assert!(court.snapshot(of("LYON", at(5)), &[]).is_err());
+    court.snapshot(of("LYON", at(6)), &[]).unwrap();
     // Few of many may be emptied.
     let many: Vec<String> = (0..1000).map(|n| format!("M{n}")).collect();
     let rows = |from: usize| many[from..].iter().map(|sku| (sku.as_str(), "1")).collect::<Vec<_>>();
@@ -237,6 +255,9 @@ fn net_figures_are_complete_where_they_are_given() {
     assert_eq!(court.net("NEVER"), Net::Known(q("0")));
     court.snapshot(at(2), &[("BOLT", "9")]).unwrap();
     assert_eq!(court.net("BOLT"), Net::Known(q("0")), "it was given, and is given no more");
+    let mut court = self::court(vec![source("wms")]);
+    court.snapshot(at(1), &[("BOLT LYON AVAILABLE", "4"), ("BOLT", "9")]).unwrap();
+    assert_eq!(court.net("BOLT"), Net::Known(q("9")), "given elsewhere, it says nothing of here");
 }
 
 #[test]
@@ -250,9 +271,35 @@ fn pending_orders_that_a_snapshot_reserves_are_over() {
     court.snapshot(at(2), &[("BOLT", "10"), ("BOLT PARIS RESERVED o1", "2")]).unwrap();
     assert_eq!(court.net("BOLT"), Net::Known(q("6")), "10 - 2 reserved - 2 pending");
     assert_eq!(court.figure("BOLT PARIS PENDING o1"), None);
+    assert_eq!(court.state(), SourceState::InSequence, "ending an order of the shop's is not speaking of it");
+    let restored = SnapshotHead { epoch: Epoch::new("e2").unwrap(), ..at(1) };
+    court.snapshot(restored, &[("BOLT", "10"), ("BOLT PARIS RESERVED o1", "2")]).unwrap();
     // And the other way round.
     let rows = [("BOLT PARIS PENDING o1", "2"), ("BOLT PARIS PENDING o2", "2")];
     court.snapshot(SnapshotHead { source: shop, ..at(3) }, &rows).unwrap();
     assert_eq!(court.figure("BOLT PARIS PENDING o1"), None);
     assert_eq!(court.net("BOLT"), Net::Known(q("6")));
+}
+
+#[test]
+fn what_another_source_told_before_is_its_new_owners_from_then_on() {
+    let (old, new) = (source("old"), source("wms"));
+    let mut court = court(vec![old.clone()]);
+    let told = SnapshotHead { source: old.name.clone(), ..at(1) };
+    court.snapshot(told, &[("BOLT", "9"), ("NUT", "0")]).unwrap();
+    court.config = StockConfig { sources: vec![new], ..StockConfig::default() };
+    let mut judge = Judge::new(&court.config);
+    court.history.iter().for_each(|batch| judge.apply(batch));
+    court.judge = judge;
+    court.snapshot(at(1), &[("BOLT", "9"), ("NUT", "0")]).unwrap();
+    court.levels.for_each(|told, by| assert_eq!(by.as_str(), "wms", "{told:?}"));
+}
+
+#[test]
+fn who_numbers_from_zero_numbers() {
+    let mut court = court(vec![source("wms")]);
+    court.snapshot(at(0), &[("BOLT", "1")]).unwrap();
+    court.restart();
+    assert_eq!(court.snapshot(head(), &[("BOLT", "1")]).unwrap_err().reason(), "sequence_missing");
+    assert_eq!(court.verdicts(vec![set(1, "BOLT", "2")]), [APPLIED]);
 }

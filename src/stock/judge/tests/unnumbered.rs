@@ -124,6 +124,9 @@ fn who_once_numbered_must_number() {
     assert_eq!(court.verdicts(vec![super::set(1, "BOLT", "1")]), [APPLIED]);
     court.restart();
     assert_eq!(court.verdicts(vec![set("b", at(9), "BOLT", "10")]), [("REJECTED", "sequence_missing")]);
+    let unreadable = Change { sequence: None, ..broken(2, Some("BOLT")) };
+    assert_eq!(court.verdicts(vec![unreadable]), [("REJECTED", "malformed_decimal")], "what is wrong is said first");
+    assert!(court.is_suspect("BOLT"));
 }
 
 #[test]
@@ -140,4 +143,11 @@ fn a_snapshot_without_a_number_is_of_now() {
     );
     assert_eq!(court.verdicts(vec![add("e", at(61), "SCREW", "8")]), [APPLIED]);
     assert_eq!(court.figure("SCREW").as_deref(), Some("8"));
+    court.restart();
+    assert_eq!(court.verdicts(vec![set("f", at(30), "BOLT", "8")]), [OUT_OF_DATE]);
+    // Once it numbers, its numbers are what counts.
+    assert_eq!(court.verdicts(vec![super::set(1, "BOLT", "7")]), [APPLIED]);
+    let numbered = SnapshotHead { sequence: Some(2), ..numbers::head() };
+    court.snapshot(numbered, &[("BOLT", "6"), ("NUT", "5"), ("SCREW", "8")]).unwrap();
+    assert_eq!(court.figure("BOLT").as_deref(), Some("6"));
 }
