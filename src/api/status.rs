@@ -223,7 +223,7 @@ impl From<IntakeError> for Refusal {
         let refusal = |fault| Refusal::new(fault, error.to_string());
         match error {
             IntakeError::ReadOnly => refusal(Fault::IntakeReadOnly),
-            IntakeError::Full { limit } => refusal(Fault::IntakeFull).limited(limit),
+            IntakeError::Full { limit } | IntakeError::Snapshots { limit } => refusal(Fault::IntakeFull).limited(limit),
             IntakeError::Stopped => refusal(Fault::Stopping),
             IntakeError::UnknownSource => Refusal::at(Fault::UnknownSource, "source", error),
             IntakeError::NoGap => refusal(Fault::NoGap),

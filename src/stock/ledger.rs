@@ -12,7 +12,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::changes::{Cursor, History, Page, Rebuild, ResyncRequired};
 use super::config::StockConfig;
@@ -106,7 +106,12 @@ struct Inner {
     clock: Clock,
     config: StockConfig,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Each holds all its rows until it is taken.
+    snapshots: Semaphore,
 }
+
+/// Snapshots that arrive at the same time.
+const SNAPSHOTS_AT_ONCE: usize = 4;
 
 /// What a source's rate is counted over.
 const RATE_OVER: Duration = Duration::from_secs(60);
@@ -167,7 +172,15 @@ impl Ledger {
             intake.run();
         };
         let writer = thread::Builder::new().name("stock-intake".into()).spawn(run).map_err(LedgerError::Thread)?;
-        Ok(Self(Arc::new(Inner { visible, queue, lazy, clock, config, writer: Mutex::new(Some(writer)) })))
+        Ok(Self(Arc::new(Inner {
+            visible,
+            queue,
+            lazy,
+            clock,
+            config,
+            writer: Mutex::new(Some(writer)),
+            snapshots: Semaphore::new(SNAPSHOTS_AT_ONCE),
+        })))
     }
 
     /// In line when this returns; answered when all of it is durable and visible. Whoever gives up waiting does not know what
@@ -234,6 +247,8 @@ impl Ledger {
             if !ledger.may_push(&head.source) {
                 return Err(IntakeError::UnknownSource.into());
             }
+            let room = ledger.0.snapshots.try_acquire();
+            let _room = room.map_err(|_| IntakeError::Snapshots { limit: SNAPSHOTS_AT_ONCE })?;
             let mut staged = Box::new(Staged::new(head, ledger.0.config.levels_max));
             let rows = loop {
                 match parts.recv().await {

@@ -133,6 +133,8 @@ pub enum IntakeError {
     ReadOnly,
     #[error("{limit} changes wait to be taken")]
     Full { limit: usize },
+    #[error("{limit} snapshots are on their way already")]
+    Snapshots { limit: usize },
     #[error("the gateway stops")]
     Stopped,
     #[error("there is no such source")]
@@ -147,7 +149,7 @@ impl IntakeError {
     pub fn reason(&self) -> &'static str {
         match self {
             IntakeError::ReadOnly => "intake_read_only",
-            IntakeError::Full { .. } => "over_limit",
+            IntakeError::Full { .. } | IntakeError::Snapshots { .. } => "over_limit",
             IntakeError::Stopped => "stopping",
             IntakeError::UnknownSource => "unknown_source",
             IntakeError::NoGap => "no_gap",
@@ -156,7 +158,8 @@ impl IntakeError {
     }
 
     pub fn is_retryable(&self) -> bool {
-        matches!(self, IntakeError::ReadOnly | IntakeError::Full { .. } | IntakeError::Stopped)
+        let is_later = matches!(self, IntakeError::Full { .. } | IntakeError::Snapshots { .. } | IntakeError::Stopped);
+        is_later || *self == IntakeError::ReadOnly
     }
 }
 

@@ -522,6 +522,18 @@ async fn a_snapshot_that_is_cut_off_or_refused_leaves_nothing() {
     parts.send(SnapshotPart::Rows(vec![row(1, "A", 9), row(2, "B", 9)])).await.unwrap();
     drop(parts);
     assert_eq!(put.await.unwrap(), Err(SnapshotError::Cut { rows: 2 }));
+    // Some that never end keep the next one out, until they are given up.
+    let open: Vec<_> = (0..SNAPSHOTS_AT_ONCE).map(|_| mpsc::channel(1)).collect();
+    let (open, receivers): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+    let staged: Vec<_> =
+        receivers.into_iter().map(|receiver| tokio::spawn(ledger.put_snapshot(snapshot_head(1), receiver))).collect();
+    tokio::task::yield_now().await;
+    let full = ledger.put_snapshot(snapshot_head(1), mpsc::channel(1).1).await;
+    assert_eq!(full, Err(IntakeError::Snapshots { limit: SNAPSHOTS_AT_ONCE }.into()));
+    drop(open);
+    for staged in staged {
+        assert_eq!(staged.await.unwrap(), Err(SnapshotError::Cut { rows: 0 }));
+    }
     for (told, taken) in [(3, false), (2, true)] {
         let (parts, receiver) = mpsc::channel(4);
         parts.send(SnapshotPart::Rows(vec![row(1, "A", 9), row(2, "B", 9)])).await.unwrap();
