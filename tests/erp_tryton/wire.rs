@@ -62,7 +62,7 @@ impl Wire {
         self.state.gateway.lock().unwrap().replace_range(.., address);
     }
 
-    /// Whether what the gateway answers arrives.
+    /// Whether what the gateway answers to changes arrives.
     pub fn loses_answers(&self, loses: bool) {
         self.state.loses_answers.store(loses, Ordering::SeqCst);
     }
@@ -111,7 +111,8 @@ impl State {
             body: serde_json::from_slice(&body).unwrap_or_default(),
             answer: serde_json::from_slice(&answer).unwrap_or_default(),
         });
-        if self.loses_answers.load(Ordering::SeqCst) {
+        let is_push = self.sent.lock().unwrap().last().is_some_and(|sent| !sent.changes().is_empty());
+        if is_push && self.loses_answers.load(Ordering::SeqCst) {
             return lost();
         }
         Response::builder().status(status).header("content-type", "application/json").body(answer.into()).unwrap()
