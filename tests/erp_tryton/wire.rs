@@ -1,5 +1,5 @@
 //! Stands between the pusher and the gateway: an address that stays when the gateway restarts, notes of what was sent, and
-//! answers that get lost on their way.
+//! an answer that gets lost on its way.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -33,7 +33,7 @@ impl Sent {
 #[derive(Default)]
 struct State {
     gateway: Mutex<String>,
-    loses_answers: AtomicBool,
+    loses_answer: AtomicBool,
     sent: Mutex<Vec<Sent>>,
 }
 
@@ -62,9 +62,9 @@ impl Wire {
         self.state.gateway.lock().unwrap().replace_range(.., address);
     }
 
-    /// Whether what the gateway answers to changes arrives.
-    pub fn loses_answers(&self, loses: bool) {
-        self.state.loses_answers.store(loses, Ordering::SeqCst);
+    /// What the gateway answers to the next changes does not arrive.
+    pub fn loses_an_answer(&self) {
+        self.state.loses_answer.store(true, Ordering::SeqCst);
     }
 
     /// What the gateway was asked or told, in order; what did not reach it is not here.
@@ -112,7 +112,7 @@ impl State {
             answer: serde_json::from_slice(&answer).unwrap_or_default(),
         });
         let is_push = self.sent.lock().unwrap().last().is_some_and(|sent| !sent.changes().is_empty());
-        if is_push && self.loses_answers.load(Ordering::SeqCst) {
+        if is_push && self.loses_answer.swap(false, Ordering::SeqCst) {
             return lost();
         }
         Response::builder().status(status).header("content-type", "application/json").body(answer.into()).unwrap()
