@@ -11,6 +11,7 @@ mod config;
 mod context;
 pub mod encode;
 mod grpc;
+pub mod hash;
 mod http;
 mod invalidations;
 mod messages;

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::scalar;
+use crate::api::hash::Hash;
 use crate::api::status::Fault;
 use crate::clock::Timestamp;
 use crate::domain::change::{Change, ChangeKind, Measure, Movement, RowId, RowKey, Unreadable};
@@ -206,7 +207,7 @@ impl Told<'_> {
         if let Some((_, detail)) = &self.wrong {
             hash.text(self.without_place(detail).as_bytes());
         }
-        hash.0
+        hash.get()
     }
 
     /// The same change may come again elsewhere in a request.
@@ -215,50 +216,11 @@ impl Told<'_> {
     }
 }
 
-/// A hash that is written down, so it is spelled out here and never changes: words of eight bytes, multiplied in.
-struct Hash(u64);
-
-impl Default for Hash {
-    fn default() -> Self {
-        Self(0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-impl Hash {
-    fn word(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        self.0 = mixed ^ (mixed >> 29);
-    }
-
-    fn number(&mut self, number: Option<u64>) {
-        self.word(u64::from(number.is_some()));
-        self.word(number.unwrap_or_default());
-    }
-
-    /// However it is written: 12 is 12.0.
-    fn quantity(&mut self, quantity: Quantity) {
-        let exact = quantity.normalized().get();
-        let digits = exact.mantissa();
-        self.word(u64::from(exact.scale()));
-        self.word(digits as u64);
-        self.word((digits >> 64) as u64);
-    }
-
-    fn text(&mut self, text: &[u8]) {
-        self.word(text.len() as u64);
-        for bytes in text.chunks(8) {
-            let mut word = [0; 8];
-            word[..bytes.len()].copy_from_slice(bytes);
-            self.word(u64::from_le_bytes(word));
-        }
-    }
-}
-
 /// Of something that could not be read at all.
 pub fn hash_of(bytes: &[u8]) -> u64 {
     let mut hash = Hash::default();
     hash.text(bytes);
-    hash.0
+    hash.get()
 }
 
 pub fn measure(number: i32) -> Option<Measure> {
