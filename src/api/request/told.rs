@@ -154,7 +154,8 @@ impl Told<'_> {
             }
             (Some(sequence), Some(after)) if after >= sequence => {
                 self.wrong(Fault::OutOfRange, "after", format_args!("{after} is not before {sequence}"));
-                (None, None)
+                // It has its number all the same, and takes it.
+                (Some(sequence), None)
             }
             (None, Some(_)) => {
                 self.wrong(Fault::Contradictory, "after", "there is no sequence");

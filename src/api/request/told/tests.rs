@@ -128,6 +128,8 @@ fn a_bad_change_keeps_its_number_and_its_row_where_they_can_be_read() {
     assert_eq!((bad.sequence, bad.after), (Some(1001), Some(1000)));
     assert_eq!(bad.movement.unwrap_err().key, one(GOOD).movement.ok().map(|movement| movement.key));
     assert_eq!(one(&GOOD.replace("BOLT-8", "")).movement.unwrap_err().key, None);
+    let after_itself = one(&GOOD.replace("\"1000\"", "\"1001\""));
+    assert_eq!((after_itself.sequence, after_itself.after), (Some(1001), None));
     let twice = [GOOD.replace("\"-12\"", "-12"), GOOD.replace("\"-12\"", "-13")].map(|json| one(&json).hash);
     assert_ne!(twice[0], twice[1], "another content");
 }
