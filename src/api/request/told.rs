@@ -40,6 +40,13 @@ impl fmt::Display for At {
     }
 }
 
+/// Of where a change stands among the others: what was said, and cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    pub sequence: bool,
+    pub after: bool,
+}
+
 #[derive(Debug, Default)]
 pub struct Told<'a> {
     pub at: At,
@@ -58,6 +65,7 @@ pub struct Told<'a> {
     pub expires_at: Option<Timestamp>,
     /// The last line of a snapshot: how many rows there were.
     pub rows: Option<u64>,
+    pub lost: Lost,
     /// The first thing that was wrong: reason and detail.
     pub wrong: Option<(&'static str, Box<str>)>,
 }

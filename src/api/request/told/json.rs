@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{At, Names, Told, hash_of, instant, kind, measure};
+use super::{At, Lost, Names, Told, hash_of, instant, kind, measure};
 use crate::api::request::json::{explain, text};
 use crate::api::request::loose::{Loose, Object};
 use crate::api::request::scalar;
@@ -92,8 +92,14 @@ impl Told<'_> {
         match field {
             // JSON's way to leave something out.
             _ if value == Loose::Null => {}
-            "sequence" => self.sequence = self.number(field, value),
-            "after" => self.after = self.number(field, value),
+            "sequence" => {
+                self.sequence = self.number(field, value);
+                self.lost.sequence = self.sequence.is_none();
+            }
+            "after" => {
+                self.after = self.number(field, value);
+                self.lost.after = self.after.is_none();
+            }
             "rows" => self.rows = self.number(field, value),
             "kind" => self.kind = self.value(field, value, by_name, kind),
             "measure" => self.measure = self.value(field, value, Measure::named, measure),
@@ -232,18 +238,21 @@ pub fn envelope(body: &[u8], changes_max: usize) -> Result<Envelope, Refusal> {
     let changes = read.changes.unwrap_or_default();
     super::super::within(changes.len(), changes_max, "changes")?;
     let mut names = Names::default();
-    let changes = changes.into_iter().enumerate().map(|(index, json)| {
+    let mut placed = Placed::default();
+    placed.changes.reserve(changes.len());
+    for (index, json) in changes.into_iter().enumerate() {
         let at = At::Item("changes", index);
         match object(json.get().as_bytes(), at, Of::Change) {
-            Ok(told) => told.into_change(&mut names),
+            Ok(told) => placed.push_told(told, &mut names),
             // It is JSON, so it is of another type.
             Err(_) => {
-                unreadable(json.get().as_bytes(), Fault::WrongType, format!("changes[{index}]: an object is due"))
+                let what = format!("changes[{index}]: an object is due");
+                let change = unreadable(json.get().as_bytes(), Fault::WrongType, what);
+                placed.push(change, Lost { sequence: true, after: true });
             }
         }
-    });
-    let mut changes: Vec<_> = changes.collect();
-    number_unreadable(&mut changes);
+    }
+    let changes = placed.finish();
     let mut told = Told::new(At::Nowhere);
     let sequence = read.sequence.and_then(|value| told.number("sequence", value));
     if let Some((_, detail)) = told.wrong {
@@ -271,9 +280,10 @@ pub struct Lines {
 }
 
 /// Reads changes, one a line. One that cannot be read takes its number all the same, where that can be seen: on the line
-/// itself, or from what the next one says it comes after.
+/// itself, or from its neighbours.
 pub fn lines(body: &[u8], changes_max: usize) -> Result<Lines, Refusal> {
-    let mut read = Lines::default();
+    let mut placed = Placed::default();
+    let mut numbers = Vec::new();
     let mut names = Names::default();
     let ended = body.is_empty() || body.ends_with(b"\n");
     let mut rest = body.split(|byte| *byte == b'\n').enumerate().peekable();
@@ -283,10 +293,10 @@ pub fn lines(body: &[u8], changes_max: usize) -> Result<Lines, Refusal> {
             continue;
         }
         let number = index as u64 + 1;
-        super::super::within(read.changes.len() + 1, changes_max, "changes")?;
+        super::super::within(numbers.len() + 1, changes_max, "changes")?;
         let at = At::Line(number);
-        let change = match object(line, at, Of::Change) {
-            Ok(told) => told.into_change(&mut names),
+        match object(line, at, Of::Change) {
+            Ok(told) => placed.push_told(told, &mut names),
             Err(_) if !ended && rest.peek().is_none() => {
                 let what = format!("line {number}, the last, is cut off: nothing of the body was taken");
                 return Err(Refusal::new(Fault::CutOff, what));
@@ -295,42 +305,105 @@ pub fn lines(body: &[u8], changes_max: usize) -> Result<Lines, Refusal> {
                 let fault = if error.is_data() { Fault::WrongType } else { Fault::MalformedJson };
                 let mut change = unreadable(line, fault, format!("{at}{error}"));
                 change.sequence = seen(line, b"\"sequence\"");
-                change.after = seen(line, b"\"after\"").filter(|after| change.sequence.is_some_and(|s| *after < s));
-                change
+                let after = seen(line, b"\"after\"");
+                change.after = after.filter(|after| change.sequence.is_none_or(|sequence| *after < sequence));
+                let sequence = change.sequence.is_none();
+                // A line that says nothing of `after` has none, unless nothing can be said of the line at all.
+                let after = after.is_none() && (sequence || stands(line, b"\"after\"").next().is_some());
+                placed.push(change, Lost { sequence, after });
             }
-        };
-        read.changes.push(change);
-        read.lines.push(number);
-    }
-    number_unreadable(&mut read.changes);
-    Ok(read)
-}
-
-fn number_unreadable(changes: &mut [Change]) {
-    for index in 0..changes.len() {
-        if changes[index].movement.is_err() && changes[index].after.is_none() {
-            number_between(changes, index);
         }
+        numbers.push(number);
+    }
+    Ok(Lines { changes: placed.finish(), lines: numbers })
+}
+
+/// Changes in their order, and of which of them the place could not be read.
+#[derive(Default)]
+struct Placed {
+    changes: Vec<Change>,
+    lost: Vec<(usize, Lost)>,
+}
+
+impl Placed {
+    fn push_told(&mut self, told: Told<'_>, names: &mut Names) {
+        let (lost, after) = (told.lost, told.after);
+        let mut change = told.into_change(names);
+        if lost.sequence {
+            // Of use once there is a number.
+            change.after = after;
+        }
+        self.push(change, lost);
+    }
+
+    fn push(&mut self, change: Change, lost: Lost) {
+        if lost != Lost::default() {
+            self.lost.push((self.changes.len(), lost));
+        }
+        self.changes.push(change);
+    }
+
+    /// Fills in what was lost, as far as the neighbours leave no choice. What was not said stays so: whoever leaves `after`
+    /// out says that nothing is missing before, and that is not to be covered up.
+    fn finish(self) -> Vec<Change> {
+        let Placed { mut changes, lost } = self;
+        let mut lost = lost.into_iter().peekable();
+        let mut before = None;
+        let mut end = 0;
+        for index in 0..changes.len() {
+            let Some((_, here)) = lost.next_if(|(place, _)| *place == index) else {
+                before = changes[index].sequence.or(before);
+                continue;
+            };
+            if here.sequence {
+                if index >= end {
+                    // The end of those that have no number, one after the other. Sought once for all of them.
+                    let mut others = lost.clone().filter(|(_, lost)| lost.sequence).map(|(place, _)| place);
+                    end = index + 1;
+                    while others.next() == Some(end) {
+                        end += 1;
+                    }
+                }
+                changes[index].sequence = number_between(&changes, before, index, end);
+            }
+            let change = &mut changes[index];
+            if here.after && change.after.is_none() {
+                change.after = before;
+            }
+            // Which also is so where there is no number.
+            if change.after >= change.sequence {
+                change.after = None;
+            }
+            before = change.sequence.or(before);
+        }
+        changes
     }
 }
 
-/// Gives a change that cannot be read the number that its neighbours leave it.
-fn number_between(changes: &mut [Change], index: usize) {
-    let before = changes[..index].iter().rev().find_map(|change| change.sequence);
-    if changes[index].sequence.is_none() {
-        let next = changes.get(index + 1).and_then(|next| Some(next.after.unwrap_or(next.sequence?.checked_sub(1)?)));
-        changes[index].sequence = next.filter(|next| *next > before.unwrap_or(0));
+/// The number of a change whose own cannot be read: what the next one says to come after; or, where as many numbers are left
+/// out as there are changes without one, up to `end`, the next of them.
+fn number_between(changes: &[Change], before: Option<u64>, index: usize, end: usize) -> Option<u64> {
+    let said = changes.get(index + 1).and_then(|next| next.after);
+    if let Some(said) = said {
+        return Some(said).filter(|said| *said > before.unwrap_or(0));
     }
-    let change = &mut changes[index];
-    if change.after.is_none() {
-        change.after = before.filter(|before| change.sequence.is_some_and(|sequence| *before < sequence));
-    }
+    let next = changes.get(end)?;
+    // Whoever stands right before it.
+    let number = changes[..index].last()?.sequence?.checked_add(1)?;
+    let last = next.sequence?.checked_sub(1)?;
+    let is_next = next.after.is_none_or(|after| after == last);
+    (is_next && last.checked_sub(number) == Some((end - index - 1) as u64)).then_some(number)
+}
+
+/// Where a name stands on the line.
+fn stands(line: &[u8], name: &[u8]) -> impl Iterator<Item = usize> {
+    line.windows(name.len()).enumerate().filter(move |(_, window)| *window == name).map(|(at, _)| at)
 }
 
 /// The number of a name that stands on the line exactly once.
 fn seen(line: &[u8], name: &[u8]) -> Option<u64> {
-    let mut places = line.windows(name.len()).enumerate().filter(|(_, window)| *window == name);
-    let (at, _) = places.next()?;
+    let mut places = stands(line, name);
+    let at = places.next()?;
     if places.next().is_some() {
         return None;
     }

@@ -163,6 +163,25 @@ fn a_broken_line_takes_its_number_where_it_can_be_seen() {
         numbers(&format!("{}\nnonsense\n[]\n{}\n", row(10, 0), row(30, 20))),
         [(Some(10), Some(0), true), (None, None, false), (Some(20), Some(10), false), (Some(30), Some(20), true)]
     );
+    // Of several, where there are as many numbers as changes.
+    let next = |sequence: u64| row(sequence, 0).replace("\"after\":\"0\",", "");
+    let numbered = |body: &str| numbers(body).iter().map(|(sequence, ..)| *sequence).collect::<Vec<_>>();
+    assert_eq!(
+        numbered(&format!("{}\nnonsense\n[]\n{}\n7\n{}\n", next(10), next(13), row(15, 14))),
+        [10, 11, 12, 13, 14, 15].map(Some)
+    );
+    for unsure in [
+        format!("{}\nnonsense\n{}\n", next(9), next(15)),
+        format!("{}\nnonsense\n[]\n{}\n", next(9), next(11)),
+        format!("{}\nnonsense\n{}\n", next(9), row(15, 9)),
+        format!("{}\nnonsense\n{}\n", next(9), next(10)),
+        format!("{}\nnonsense\n{}\n", next(9), next(3)),
+        format!("\nnonsense\n{}\n", next(15)),
+    ] {
+        let broken = |line: &&str| !line.is_empty() && !line.starts_with("{");
+        let without = numbered(&unsure).into_iter().filter(Option::is_none).count();
+        assert_eq!(without, unsure.lines().filter(broken).count(), "{unsure}");
+    }
     // Nobody says.
     assert_eq!(numbers("nonsense\n"), [(None, None, false)]);
     let read = lines(format!("\n{}\nnonsense\n", row(1, 0)).as_bytes(), 100).unwrap();
@@ -170,6 +189,45 @@ fn a_broken_line_takes_its_number_where_it_can_be_seen() {
     let fault = read.changes[1].movement.clone().unwrap_err();
     assert_eq!(fault.reason, "malformed_json");
     assert!(fault.detail.starts_with("line 3: "), "{}", fault.detail);
+}
+
+#[test]
+fn what_a_wrong_change_leaves_out_hides_nothing_that_is_missing() {
+    let change = |told: &str, quantity: &str| {
+        let rest = "\"kind\":\"SET\",\"sku\":\"A\",\"location\":\"P\",\"measure\":\"ON_HAND\"";
+        format!("{{{told},{rest},\"quantity\":\"{quantity}\"}}")
+    };
+    for (told, after) in [
+        // It follows 13, and 11 to 13 are not there.
+        ("\"sequence\":\"14\"", None),
+        ("\"sequence\":\"14\",\"after\":null", None),
+        ("\"sequence\":\"14\",\"after\":\"14\"", None),
+        ("\"sequence\":\"14\",\"after\":\"12\"", Some(12)),
+        // It says that some are left out, and not which.
+        ("\"sequence\":\"14\",\"after\":\"x\"", Some(10)),
+    ] {
+        let changes = [change("\"sequence\":\"10\"", "1"), change(told, "x"), change("\"sequence\":\"15\"", "1")];
+        let in_one = envelope(format!("{{\"source\":\"wms\",\"changes\":[{}]}}", changes.join(",")).as_bytes(), 10);
+        let by_line = lines(changes.join("\n").as_bytes(), 10);
+        for read in [in_one.unwrap().changes, by_line.unwrap().changes] {
+            let places: Vec<_> = read.iter().map(|change| (change.sequence, change.after)).collect();
+            assert_eq!(places, [(Some(10), None), (Some(14), after), (Some(15), None)], "{told}");
+        }
+    }
+    // On a line that is broken, too.
+    for (broken, after) in [
+        ("{\"sequence\":\"14\",\"kind\":", None),
+        ("{\"sequence\":\"14\",\"after\":\"12\",", Some(12)),
+        ("{\"sequence\":\"14\",\"after\":\"14\",", None),
+        ("{\"sequence\":\"14\",\"after\":\"1", Some(10)),
+    ] {
+        let body = format!("{}\n{broken}\n", change("\"sequence\":\"10\"", "1"));
+        let read = lines(body.as_bytes(), 10).unwrap();
+        assert_eq!((read.changes[1].sequence, read.changes[1].after), (Some(14), after), "{broken}");
+    }
+    // A change without a number is one without, right or wrong.
+    let body = [change("\"sequence\":\"10\"", "1"), change("\"row\":\"\"", "x"), change("\"sequence\":\"12\"", "1")];
+    assert_eq!(lines(body.join("\n").as_bytes(), 10).unwrap().changes[1].sequence, None);
 }
 
 #[test]
