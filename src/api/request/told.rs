@@ -66,6 +66,8 @@ pub struct Told<'a> {
     /// The last line of a snapshot: how many rows there were.
     pub rows: Option<u64>,
     pub lost: Lost,
+    /// A hash of what stands in fields that cannot be read, whatever their order; never of what we say about it.
+    pub unread: u64,
     /// The first thing that was wrong: reason and detail.
     pub wrong: Option<(&'static str, Box<str>)>,
 }
@@ -100,6 +102,14 @@ impl Told<'_> {
             let detail = format!("{}{field}{between}{what}", self.at);
             self.wrong = Some((fault.facts().2, detail.into()));
         }
+    }
+
+    /// Notes what stands in a field that cannot be read.
+    pub fn unread(&mut self, field: &str, written: &str) {
+        let mut hash = Hash::default();
+        hash.text(field.as_bytes());
+        hash.text(written.as_bytes());
+        self.unread = self.unread.wrapping_add(hash.get());
     }
 
     fn key(&mut self, names: &mut Names) -> Option<RowKey> {
@@ -213,15 +223,10 @@ impl Told<'_> {
         let texts = [&self.sku, &self.location, &self.row, &self.expected_on, &self.event_id, &self.reference];
         // An empty text is as good as none.
         texts.into_iter().for_each(|text| hash.text(text.as_deref().unwrap_or_default().as_bytes()));
-        if let Some((_, detail)) = &self.wrong {
-            hash.text(self.without_place(detail).as_bytes());
+        if self.wrong.is_some() {
+            hash.word(self.unread);
         }
         hash.get()
-    }
-
-    /// The same change may come again elsewhere in a request.
-    fn without_place<'d>(&self, detail: &'d str) -> &'d str {
-        detail.strip_prefix(&self.at.to_string()).unwrap_or(detail)
     }
 }
 

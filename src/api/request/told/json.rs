@@ -74,10 +74,13 @@ impl<'de> Visitor<'de> for Fields {
             let Some(nth) = nth else {
                 let shown: String = name.chars().take(64).collect();
                 told.wrong(Fault::UnknownField, &shown, "there is no such field");
+                // The other wire has no names for them.
+                told.unread("", "");
                 continue;
             };
             if seen & (1 << nth) != 0 {
                 told.wrong(Fault::DuplicateKey, NAMES[nth].0, "is given twice");
+                told.unread(NAMES[nth].0, written(&value));
                 continue;
             }
             seen |= 1 << nth;
@@ -124,10 +127,12 @@ impl Told<'_> {
         match value {
             Loose::Text(text) => Some(text.into()),
             Loose::Number(number) => {
+                self.unread(field, &number);
                 self.wrong(Fault::WrongType, field, format_args!("write \"{number}\""));
                 None
             }
             _ => {
+                self.unread(field, written(&value));
                 self.wrong(Fault::WrongType, field, "a string is due");
                 None
             }
@@ -135,9 +140,12 @@ impl Told<'_> {
     }
 
     fn decimal<'a>(&mut self, value: Loose) -> Option<Cow<'a, str>> {
+        if let Loose::Text(text) = value {
+            return Some(text.into());
+        }
+        self.unread("quantity", written(&value));
         // Whoever sends a number has had it in a float, and what was lost there cannot be told from what was meant.
         let what = match value {
-            Loose::Text(text) => return Some(text.into()),
             Loose::Number(number) if !number.contains(['e', 'E']) => format!("write \"{number}\""),
             _ => "write a decimal string such as \"12\"".to_owned(),
         };
@@ -148,16 +156,18 @@ impl Told<'_> {
     fn number(&mut self, field: &str, value: Loose) -> Option<u64> {
         // Beyond, a float that was meant to be this number may be another.
         const EXACT_MAX: u64 = (1 << 53) - 1;
-        let (read, written) = match &value {
+        let (read, text) = match &value {
             Loose::Text(text) => (digits(text), text),
             Loose::Number(number) => (digits(number).filter(|number| *number <= EXACT_MAX), number),
             _ => {
+                self.unread(field, written(&value));
                 self.wrong(Fault::WrongType, field, "a string of digits is due");
                 return None;
             }
         };
         if read.is_none() {
-            let shown: String = written.chars().take(64).collect();
+            self.unread(field, text);
+            let shown: String = text.chars().take(64).collect();
             match value {
                 Loose::Number(_) => self.wrong(Fault::OutOfRange, field, format_args!("write \"{shown}\"")),
                 _ => self.wrong(Fault::OutOfRange, field, "is not a number from 0 to 18446744073709551615"),
@@ -173,16 +183,18 @@ impl Told<'_> {
         by_name: impl Fn(&str) -> Option<T>,
         by_number: impl Fn(i32) -> Option<T>,
     ) -> Option<T> {
-        let (read, written) = match value {
+        let (read, text) = match value {
             Loose::Text(name) => (by_name(&name), name),
             Loose::Number(number) => (number.parse().ok().and_then(by_number), number),
             _ => {
+                self.unread(field, written(&value));
                 self.wrong(Fault::WrongType, field, "a name is due");
                 return None;
             }
         };
         if read.is_none() {
-            let shown: String = written.chars().take(64).collect();
+            self.unread(field, &text);
+            let shown: String = text.chars().take(64).collect();
             self.wrong(Fault::UnknownValue, field, format_args!("there is no value {shown:?}"));
         }
         read
@@ -195,9 +207,20 @@ impl Told<'_> {
         };
         if read.is_none() {
             let what = "is not an instant with its offset, such as \"2026-11-22T10:00:00+01:00\"";
+            self.unread(field, written(&value));
             self.wrong(Fault::MalformedInstant, field, what);
         }
         read
+    }
+}
+
+/// What stands there, of what is a value in itself.
+fn written(value: &Loose) -> &str {
+    match value {
+        Loose::Text(text) | Loose::Number(text) => text,
+        Loose::Bool(true) => "true",
+        Loose::Bool(false) => "false",
+        Loose::Null | Loose::Other => "",
     }
 }
 

@@ -63,7 +63,10 @@ fn change_of(message: &[u8], index: usize) -> Result<Told<'_>, Refusal> {
             (12, Value::Bytes(text)) => told.reference = some(text)?,
             (13, Value::Bytes(at)) => told.expires_at = time(&mut told, at, "expiresAt")?,
             (1..=13, _) => return Err(malformed()),
-            _ => told.wrong(Fault::UnknownField, &format!("#{number}"), "there is no such field"),
+            _ => {
+                told.unread("", "");
+                told.wrong(Fault::UnknownField, &format!("#{number}"), "there is no such field");
+            }
         }
         Ok(())
     })?;
@@ -174,6 +177,7 @@ fn time(told: &mut Told<'_>, message: &[u8], field: &str) -> Result<Option<Times
     })?;
     let read = instant(at);
     if read.is_none() {
+        told.unread(field, &format!("{}.{:09}", at.seconds, at.nanos));
         told.wrong(Fault::MalformedInstant, field, "is not an instant");
     }
     Ok(read)
@@ -182,6 +186,7 @@ fn time(told: &mut Told<'_>, message: &[u8], field: &str) -> Result<Option<Times
 fn unknown_unless(told: &mut Told<'_>, number: u64, known: bool, field: &str) {
     // Zero is how protobuf leaves it out.
     if !known && number != 0 {
+        told.unread(field, &(number as i32).to_string());
         told.wrong(Fault::UnknownValue, field, format_args!("there is no value {}", number as i32));
     }
 }
