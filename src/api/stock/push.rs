@@ -38,8 +38,7 @@ pub fn start<O>(api: &Api<O>, ledger: Arc<dyn Stock>, request: Request<Incoming>
         answers,
         changes_max,
         source: None,
-        waiting: VecDeque::new(),
-        under_way: 0,
+        waiting: Waiting::default(),
         stopping: api.stopping.clone(),
     };
     // A task of its own: it goes on while the peer takes its time to read, and ends when the peer is gone.
@@ -55,11 +54,38 @@ struct Stream {
     changes_max: usize,
     /// What the last request named.
     source: Option<(SourceId, Epoch)>,
-    /// Requests that are not answered yet, in their order, with their changes.
-    waiting: VecDeque<(usize, Later<Result<Answer, IntakeError>>)>,
-    /// The changes of those.
-    under_way: usize,
+    waiting: Waiting,
     stopping: CancellationToken,
+}
+
+/// Requests that are not answered yet, in their order.
+#[derive(Default)]
+struct Waiting {
+    requests: VecDeque<(usize, Later<Result<Answer, IntakeError>>)>,
+    /// What they count for in all.
+    under_way: usize,
+}
+
+impl Waiting {
+    /// One with so many changes. One without any takes a place where all wait, too: it counts as one.
+    fn push(&mut self, changes: usize, answer: Later<Result<Answer, IntakeError>>) {
+        let counts = changes.max(1);
+        self.under_way += counts;
+        self.requests.push_back((counts, answer));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// The answer to the oldest; for ever, where there is none.
+    async fn front(&mut self) -> Result<Answer, IntakeError> {
+        let Some((counts, answer)) = self.requests.front_mut() else { return std::future::pending().await };
+        let (counts, answer) = (*counts, answer.as_mut().await);
+        self.requests.pop_front();
+        self.under_way -= counts;
+        answer
+    }
 }
 
 /// The peer is gone.
@@ -90,10 +116,10 @@ impl Stream {
     async fn serve(&mut self) -> Result<Result<(), Refusal>, Gone> {
         let stopping = self.stopping.clone();
         let ended = loop {
-            let may_read = self.under_way < self.changes_max;
+            let may_read = self.waiting.under_way < self.changes_max;
             tokio::select! {
                 biased;
-                answer = front(&mut self.waiting) => {
+                answer = self.waiting.front() => {
                     if let Err(refusal) = self.answer(answer).await? {
                         return Ok(Err(refusal));
                     }
@@ -112,7 +138,7 @@ impl Stream {
         };
         // What was taken in is answered all the same.
         while !self.waiting.is_empty() {
-            let answer = front(&mut self.waiting).await;
+            let answer = self.waiting.front().await;
             if let Err(refusal) = self.answer(answer).await? {
                 return Ok(Err(refusal));
             }
@@ -125,14 +151,11 @@ impl Stream {
         let request = stock::push_in(push, self.source.as_ref())?;
         self.source = Some((request.source.clone(), request.epoch.clone()));
         let changes = request.changes.len();
-        self.under_way += changes;
-        self.waiting.push_back((changes, self.ledger.push(request)));
+        self.waiting.push(changes, self.ledger.push(request));
         Ok(())
     }
 
-    async fn answer(&mut self, answer: (usize, Result<Answer, IntakeError>)) -> Result<Result<(), Refusal>, Gone> {
-        let (changes, answer) = answer;
-        self.under_way -= changes;
+    async fn answer(&mut self, answer: Result<Answer, IntakeError>) -> Result<Result<(), Refusal>, Gone> {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return Ok(Err(error.into())),
@@ -150,12 +173,21 @@ impl Stream {
     }
 }
 
-/// The answer to the oldest request; for ever, where there is none.
-async fn front(
-    waiting: &mut VecDeque<(usize, Later<Result<Answer, IntakeError>>)>,
-) -> (usize, Result<Answer, IntakeError>) {
-    let Some((changes, answer)) = waiting.front_mut() else { return std::future::pending().await };
-    let (changes, answer) = (*changes, answer.as_mut().await);
-    waiting.pop_front();
-    (changes, answer)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_request_without_changes_counts_too() {
+        let mut waiting = Waiting::default();
+        for changes in [0, 3, 0] {
+            waiting.push(changes, Box::pin(async { Err(IntakeError::Stopped) }));
+        }
+        assert_eq!(waiting.under_way, 5);
+        for left in [4, 1, 0] {
+            assert!(waiting.front().await.is_err());
+            assert_eq!(waiting.under_way, left);
+        }
+        assert!(waiting.is_empty());
+    }
 }
