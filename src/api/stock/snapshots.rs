@@ -1,4 +1,5 @@
-//! Snapshots on both wires. Rows are read and handed on as they arrive: a million of them are never held at once.
+//! Snapshots on both wires. Rows are read and handed on as they arrive, so what is held here is bounded; the ledger holds all
+//! of a snapshot's rows until its end decides whether they count.
 
 use std::sync::Arc;
 
