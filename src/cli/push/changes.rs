@@ -65,6 +65,7 @@ pub async fn push(args: &PushArgs, gateway: &Gateway, file: &File) -> anyhow::Re
         known_to: known_to(args, &source),
         last_sequence: source.last_sequence,
         skipped: None,
+        undecided: Vec::new(),
         tally: Tally::default(),
         progress: Progress::new(),
     };
@@ -97,6 +98,8 @@ struct Push<'a> {
     last_sequence: u64,
     /// The last that was judged before, and is not sent: it goes before the first that is, to see whether it is the same.
     skipped: Option<Line>,
+    /// Those after it whose number cannot be read, before it is seen whether the next is known.
+    undecided: Vec<Line>,
     tally: Tally,
     progress: Progress,
 }
@@ -117,19 +120,44 @@ impl Push<'_> {
         let mut bytes = 0;
         while self.ready.len() < self.args.batch as usize && bytes < REQUEST_BYTES_MAX {
             let Some(line) = self.changes.next()? else {
-                self.ready.extend(self.skipped.take());
+                self.send_held_back();
                 break;
             };
             self.tally.read += 1;
-            if line.sequence.is_some_and(|sequence| sequence <= self.known_to) {
-                self.tally.known += u64::from(self.skipped.replace(line).is_some());
+            if self.is_known(&line) {
+                // So are those before it: numbers come in their order.
+                let before = self.undecided.drain(..).count() + usize::from(self.skipped.is_some());
+                self.tally.known += before as u64;
+                self.skipped = Some(line);
                 continue;
             }
-            self.ready.extend(self.skipped.take());
+            if line.is_lost && self.ready.is_empty() && self.known_to > 0 && self.undecided.len() < self.undecided_max()
+            {
+                self.undecided.push(line);
+                continue;
+            }
+            bytes += self.send_held_back();
             bytes += line.json.len();
             self.ready.push_back(line);
         }
         Ok(!self.ready.is_empty())
+    }
+
+    fn is_known(&self, line: &Line) -> bool {
+        line.sequence.is_some_and(|sequence| sequence <= self.known_to)
+    }
+
+    /// So that they fit into one request, with one before and one after.
+    fn undecided_max(&self) -> usize {
+        (self.args.batch as usize).saturating_sub(2).max(1)
+    }
+
+    /// What was held back goes first. How many bytes that is.
+    fn send_held_back(&mut self) -> usize {
+        let before = self.ready.len();
+        self.ready.extend(self.skipped.take());
+        self.ready.extend(self.undecided.drain(..));
+        self.ready.range(before..).map(|line| line.json.len()).sum()
     }
 
     /// Sends what is ready until it is answered. It may have been taken all the same each time, and is known then.
@@ -168,9 +196,21 @@ impl Push<'_> {
     /// What was judged without our hearing of it need not be sent again.
     fn go_on(&mut self, known_to: u64) {
         self.known_to = self.known_to.max(known_to);
-        while self.ready.front().is_some_and(|line| line.sequence.is_some_and(|sequence| sequence <= known_to)) {
-            self.ready.pop_front();
-            self.tally.known += 1;
+        let mut last = None;
+        loop {
+            let lost = self.ready.iter().take_while(|line| line.is_lost).count();
+            let is_known = self.ready.get(lost).is_some_and(|line| self.is_known(line));
+            if !is_known {
+                // Whose number cannot be read has it from its neighbours.
+                let (needed, last) = (lost > 0, last.take());
+                if let Some(last) = last.filter(|_| needed) {
+                    self.ready.push_front(last);
+                    self.tally.known -= 1;
+                }
+                return;
+            }
+            last = self.ready.drain(..=lost).next_back();
+            self.tally.known += lost as u64 + 1;
         }
     }
 
@@ -216,4 +256,76 @@ impl Push<'_> {
 pub fn without_place(detail: &str) -> &str {
     let rest = detail.strip_prefix("line ").map(|rest| rest.trim_start_matches(|digit: char| digit.is_ascii_digit()));
     rest.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(detail)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(clap::Parser)]
+    struct Args {
+        #[command(flatten)]
+        push: PushArgs,
+    }
+
+    /// What a push of these lines gathers at first, where the source is known up to there; how many are known; and what is left
+    /// of it once the source turns out to be further.
+    fn gathered(lines: &[&str], batch: &str, known_to: u64, then: u64) -> (Vec<u64>, u64, Vec<u64>, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.ndjson");
+        std::fs::write(&path, lines.join("\n")).unwrap();
+        let args = ["push", path.to_str().unwrap(), "--source", "wms", "--batch", batch];
+        let Args { push: args } = Args::parse_from(args);
+        let gateway = Gateway::new(&args.target).unwrap();
+        let file = File::open(&path, None).unwrap();
+        let filling =
+            Filling { kind: "SET", location: None, measure: None, effective_at: "2026-11-25T10:00:00Z".into() };
+        let mut push = Push {
+            args: &args,
+            gateway: &gateway,
+            file: &file,
+            changes: file.changes(&filling).unwrap(),
+            ready: VecDeque::new(),
+            known_to,
+            last_sequence: known_to,
+            skipped: None,
+            undecided: Vec::new(),
+            tally: Tally::default(),
+            progress: Progress::new(),
+        };
+        push.gather().unwrap();
+        let ready = |push: &Push<'_>| push.ready.iter().map(|line| line.number).collect::<Vec<_>>();
+        let (first, known) = (ready(&push), push.tally.known);
+        push.go_on(then);
+        (first, known, ready(&push), push.tally.known)
+    }
+
+    const ONE: &str = r#"{"sequence":"1"}"#;
+    const THREE: &str = r#"{"sequence":"3"}"#;
+    const FOUR: &str = r#"{"sequence":"4"}"#;
+    const SIX: &str = r#"{"sequence":"6"}"#;
+    const NAMED: &str = r#"{"eventId":"e"}"#;
+
+    #[test]
+    fn a_line_whose_number_cannot_be_read_is_known_when_the_next_is() {
+        let file = [ONE, "broken", THREE, FOUR, "broken", SIX];
+        // All of it was sent before: the last says whether it was the same.
+        assert_eq!(gathered(&file, "1000", 6, 6), (vec![6], 5, vec![], 6));
+        // It stays between its neighbours.
+        assert_eq!(gathered(&file, "1000", 4, 6), (vec![4, 5, 6], 3, vec![], 6));
+        assert_eq!(gathered(&file, "1000", 4, 4), (vec![4, 5, 6], 3, vec![4, 5, 6], 3));
+        assert_eq!(gathered(&file, "1000", 2, 4), (vec![1, 2, 3, 4, 5, 6], 0, vec![4, 5, 6], 3));
+        assert_eq!(gathered(&file, "1000", 0, 3), (vec![1, 2, 3, 4, 5, 6], 0, vec![4, 5, 6], 3));
+        // At the end nothing says.
+        assert_eq!(gathered(&file[..5], "1000", 4, 4), (vec![4, 5], 3, vec![4, 5], 3));
+        let rubbish = [ONE, "x", "x", "x", "x", "x", SIX];
+        assert_eq!(gathered(&rubbish, "4", 6, 1).0, [1, 2, 3, 4], "a request has its bound");
+    }
+
+    #[test]
+    fn a_change_that_has_no_number_is_sent_whatever_comes_after_it() {
+        assert_eq!(gathered(&[ONE, NAMED, THREE, FOUR], "1000", 4, 4), (vec![1, 2, 4], 1, vec![2, 4], 2));
+    }
 }

@@ -127,6 +127,8 @@ pub struct Line {
     /// Its line in the file, from 1.
     pub number: u64,
     pub sequence: Option<u64>,
+    /// It may have a number, and that cannot be read.
+    pub is_lost: bool,
     pub json: String,
 }
 
@@ -170,16 +172,18 @@ impl Changes<'_> {
     fn object(&self, text: &str) -> Line {
         let number = self.number;
         let Ok(mut object) = serde_json::from_str::<Map<String, Value>>(text) else {
-            return Line { number, sequence: None, json: text.to_owned() };
+            return Line { number, sequence: None, is_lost: true, json: text.to_owned() };
         };
-        let sequence = match object.get("sequence") {
+        let told = object.get("sequence").filter(|told| !told.is_null());
+        let sequence = match told {
             Some(Value::String(digits)) => digits.parse().ok(),
             Some(Value::Number(number)) => number.as_u64(),
             _ => None,
         };
+        let is_lost = told.is_some() && sequence.is_none();
         // As it is written, unless something is missing: a field that is there twice must be seen to be.
         let json = if self.fill(&mut object) { Value::Object(object).to_string() } else { text.to_owned() };
-        Line { number, sequence, json }
+        Line { number, sequence, is_lost, json }
     }
 
     fn row(&self, text: &str, separator: char, columns: &[&'static str]) -> anyhow::Result<Line> {
@@ -188,9 +192,11 @@ impl Changes<'_> {
         let told = columns.iter().zip(cells).filter(|(_, cell)| !cell.is_empty());
         let mut object: Map<String, Value> =
             told.map(|(column, cell)| ((*column).to_owned(), Value::String(Cow::into_owned(cell)))).collect();
-        let sequence = object.get("sequence").and_then(Value::as_str).and_then(|digits| digits.parse().ok());
+        let told = object.get("sequence").and_then(Value::as_str);
+        let sequence = told.and_then(|digits| digits.parse().ok());
+        let is_lost = told.is_some() && sequence.is_none();
         self.fill(&mut object);
-        Ok(Line { number: self.number, sequence, json: Value::Object(object).to_string() })
+        Ok(Line { number: self.number, sequence, is_lost, json: Value::Object(object).to_string() })
     }
 
     /// Whether anything was missing.
@@ -329,6 +335,9 @@ mod tests {
         assert_eq!((lines[0].json.as_str(), lines[0].sequence), (whole, Some(1)));
         assert_eq!((lines[1].json.as_str(), lines[1].sequence), ("broken", None));
         assert_eq!(lines[2].sequence, Some(2));
+        assert_eq!([0, 1, 2].map(|index: usize| lines[index].is_lost), [false, true, false]);
+        let (_, cells) = read_all("a.csv", "sequence,sku,quantity\nx,A,1\n,A,1\n", &filling()).unwrap();
+        assert_eq!([0, 1].map(|index: usize| cells[index].is_lost), [true, false], "a change may have no number");
         assert!(lines[2].json.contains("1.50"), "digits stay: {}", lines[2].json);
     }
 
