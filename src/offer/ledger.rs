@@ -212,7 +212,10 @@ impl<'a> LedgerLine<'a> {
         match (asked, figures.net) {
             (Some((level, freshness)), _) => match level.available.minus(figures.pending) {
                 // Orders the owner of the stock has not seen are not in its figure.
-                Some(available) => found.put(LocationLevel { available, ..level }, freshness),
+                Some(available) => {
+                    let stale = freshness.stale.or(doubt_of_pending(figures));
+                    found.put(LocationLevel { available, ..level }, Freshness { stale, ..freshness });
+                }
                 None => found.missing = Some(OUT_OF_RANGE),
             },
             // In doubt, asked, and not told: who accepts nothing old accepts no doubt either.
@@ -287,9 +290,20 @@ fn described(common: &Common<'_>, figures: &Figures) -> Freshness {
         source: Source::Ledger,
         observed_at: figures.heard_at.or(figures.changed_at).unwrap_or(arrival),
         expires_at: arrival.plus(common.stocks.max_age),
-        stale: figures.doubt.filter(|_| !mutant!(DoubtUnsaid)).map(|doubt| doubt.reason()),
+        stale: reason_of_doubt(figures),
         changed_at: figures.changed_at,
     }
+}
+
+fn reason_of_doubt(figures: &Figures) -> Option<&'static str> {
+    figures.doubt.filter(|_| !mutant!(DoubtUnsaid)).map(|doubt| doubt.reason())
+}
+
+/// Why what is taken off the ERP's figure may be wrong. The doubt does not say whose it is: it is of the orders where nothing
+/// else was told, and may be where there are any.
+fn doubt_of_pending(figures: &Figures) -> Option<&'static str> {
+    let only_orders = figures.net == Net::Unknown && figures.on_hand.is_none() && figures.reserved.is_none();
+    reason_of_doubt(figures).filter(|_| only_orders || figures.pending != Quantity::ZERO)
 }
 
 fn level_at(row: &StockRow, location: &LocationId) -> Option<LocationLevel> {

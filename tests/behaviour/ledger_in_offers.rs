@@ -288,6 +288,31 @@ async fn orders_the_erp_has_not_seen_are_taken_off_what_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn orders_in_doubt_make_the_erps_figure_doubtful() {
+    // There may be others: of them nobody knows, however sure the ERP is.
+    for (locations, quantity) in [(&["DEPOT"][..], "20"), (&[], "20"), (&[], "0")] {
+        let levels = ledger(locations);
+        push(&levels, START, [told("PARIS", Pending, "o1", row(quantity))]);
+        let rig = rig_beside(&levels).await;
+        let sure = read(&bolt(&rig, Purpose::Detail).await);
+        assert_eq!((sure.whole.source, sure.whole.stale), (Source::Erp, None));
+        let gap_since = Some(Timestamp(START.0 - 10_000));
+        levels.note(&wms(), Standing { last_heard: Some(START), gap_since });
+        let unsure = read(&bolt(&rig, Purpose::Detail).await);
+        assert_eq!((unsure.available, unsure.whole.stale), (sure.available, Some("source_gap")));
+        assert_eq!(unsure.each[0].2.stale, Some("source_gap"));
+        assert_ne!(unsure.whole.source, Source::Ledger);
+    }
+    // In a basket the ERP is asked about what is there, and cannot say anything about orders it has not seen.
+    let levels = ledger(&[]);
+    let suspect = Row { suspect: true, ..row("20") };
+    push(&levels, START, [told("PARIS", OnHand, "", row("10")), told("PARIS", Pending, "o1", suspect)]);
+    let rig = rig_beside(&levels).await;
+    let answer = read(&bolt(&rig, Purpose::Cart).await);
+    assert_eq!((answer.available.as_str(), answer.whole.stale), ("400", Some("row_rejected")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn stock_alone_of_what_the_ledger_has_reaches_no_erp() {
     let levels = ledger(&[]);
     push(&levels, START, [told("PARIS", OnHand, "", row("10"))]);
