@@ -18,7 +18,7 @@ use comptoir::offer::{
     OfferService, Parts, Source,
 };
 use comptoir::stock::event::Batch;
-use comptoir::stock::levels::Standing;
+use comptoir::stock::levels::{Figures, Standing};
 use comptoir::stock::{Event, Levels, Row, SourceConfig, StockConfig};
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
@@ -178,7 +178,8 @@ async fn locations_that_nobody_owns_are_asked_and_keep_their_own_age() {
     assert_eq!(read(&rig.ask(query).await.lines[0]).available, "7");
     assert_eq!(operations(&rig), [""; 0]);
     // What was asked has not become the ledger's.
-    assert!(levels.view(rig.clock.read().wall).figures_of(BOLT).iter().all(|of| of.location.as_str() == "DEPOT"));
+    let each = |of: Figures| assert_eq!(of.location.as_str(), "DEPOT");
+    levels.view(rig.clock.read().wall).figures(BOLT, each, &mut Vec::new());
 }
 
 #[tokio::test(start_paused = true)]
