@@ -2,7 +2,7 @@
 //!
 //! Budget: no longer than beside anything else that takes the processor: readers wait for no disk and no round, only for the
 //! memory writes of one request. So the same pages are timed alone, beside full intake (256 changes a request, 64 requests
-//! open, each durable), and beside a neutral burner: a thread that only counts. Run: `cargo bench --bench stock_reads`.
+//! open, each durable), and beside neutral burners: threads that only count. Run: `cargo bench --bench stock_reads`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -30,7 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const SKUS: u64 = 20_000;
 const PAGE: u64 = 48;
 const TIME: Duration = Duration::from_secs(5);
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 2;
 const AT_ONCE: u64 = 256;
 const OPEN: usize = 64;
 
@@ -61,21 +61,25 @@ fn main() {
         stop.store(true, Ordering::Relaxed);
         runtime.block_on(pushing).expect("it runs");
         println!("  meanwhile {rate} changes/s were durable");
-        let stop = Arc::new(AtomicBool::new(false));
-        let burner = std::thread::spawn({
-            let stop = stop.clone();
-            move || {
-                let mut count = 0_u64;
-                while !stop.load(Ordering::Relaxed) {
-                    count = std::hint::black_box(count.wrapping_mul(31) + 1);
-                }
-            }
-        });
-        report("beside a burner", read(&service, clock));
-        stop.store(true, Ordering::Relaxed);
-        burner.join().expect("it runs");
+        for (number, name) in ["beside a burner", "beside two burners"].into_iter().enumerate() {
+            let stop = Arc::new(AtomicBool::new(false));
+            let burners: Vec<_> = (0..=number).map(|_| burner(stop.clone())).collect();
+            report(name, read(&service, clock));
+            stop.store(true, Ordering::Relaxed);
+            burners.into_iter().for_each(|burner| burner.join().expect("it runs"));
+        }
     }
     ledger.close();
+}
+
+/// Intake keeps two threads busy at least: whoever pushes, and the writer.
+fn burner(stop: Arc<AtomicBool>) -> std::thread::JoinHandle<()> {
+    std::thread::spawn(move || {
+        let mut count = 0_u64;
+        while !stop.load(Ordering::Relaxed) {
+            count = std::hint::black_box(count.wrapping_mul(31).wrapping_add(1));
+        }
+    })
 }
 
 fn report(name: &str, mut times: Vec<Duration>) {
