@@ -58,7 +58,8 @@ pub struct SourceConfig {
     pub on_gap: OnGap,
     /// How long a GAP may last before the source's figures are marked. Default 2 s.
     pub gap_grace: Duration,
-    /// Furthest a number may be beyond the last; further is REJECTED `out_of_range`. Default 1,000,000.
+    /// Most numbers that may be missing before one, up to what it says to follow; more is REJECTED `out_of_range`. Default
+    /// 1,000,000.
     pub gap_max: u64,
     /// Not heard for so long, a source's figures are marked `source_silent`. Absent: never.
     pub silent_after: Option<Duration>,
