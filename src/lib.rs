@@ -16,6 +16,8 @@ pub mod stock;
 
 pub mod offer;
 
+pub mod channel;
+
 pub mod api;
 pub mod sim;
 
