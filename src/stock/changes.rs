@@ -52,7 +52,7 @@ pub struct Page<K> {
 
 impl<K> Page<K> {
     pub fn reaches(&self, watermark: u64) -> bool {
-        self.cursor.all >= watermark
+        self.cursor.reaches(watermark)
     }
 }
 

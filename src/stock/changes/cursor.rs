@@ -19,6 +19,13 @@ pub struct Cursor {
     pub(super) seen: u64,
 }
 
+impl Cursor {
+    /// Whether everything up to this watermark is known to who stands here.
+    pub fn reaches(&self, watermark: u64) -> bool {
+        self.all >= watermark
+    }
+}
+
 /// The text is not a cursor of any log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is not a cursor: give back the whole text as it was received")]
