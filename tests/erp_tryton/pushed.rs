@@ -263,8 +263,7 @@ async fn a_snapshot_by_hand_tells_what_no_move_does() {
     warehouse.call("model.product.product.write", renamed).await;
     warehouse.push_once();
     assert_eq!(held("M-0007B").await, None);
-    let output = warehouse.push(&["--snapshot"]);
-    assert!(output.status.success(), "{output:?}");
+    warehouse.push(&["--snapshot"]);
     assert_eq!(held("M-0007B").await, Some(on_hand));
     assert_eq!(held("M-0007").await.unwrap_or("0".to_owned()), "0");
     // And changes go on after it.
@@ -342,8 +341,7 @@ async fn a_snapshot_that_empties_a_warehouse_is_not_believed_for_being_repeated(
     assert_eq!(gateway.levels("M-0004").await, before);
 
     // Somebody means it.
-    let output = warehouse.push(&["--snapshot", "--force"]);
-    assert!(output.status.success(), "{output:?}");
+    warehouse.push(&["--snapshot", "--force"]);
     let at = gateway.levels("M-0004").await;
     let is_there = |row: &Value| row["location"] == "WH" && row["quantity"] != "0";
     assert!(!at.iter().any(is_there), "{at:?}");

@@ -2,8 +2,10 @@
 //! pusher of our module beside it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -15,9 +17,10 @@ use crate::rig::{environment, http_client, text};
 pub const WAREHOUSES: [&str; 2] = ["WH", "WH2"];
 
 pub struct Warehouse {
+    tryton: Tryton,
     folder: TempDir,
-    port: u16,
-    push_url: String,
+    python: PathBuf,
+    port: Value,
     client: reqwest::Client,
     session: String,
     user: Value,
@@ -28,45 +31,36 @@ impl Warehouse {
     /// As it was seeded. What moves in it is to be pushed to this URL.
     pub async fn open(push_url: &str) -> Self {
         let (seeded, folder) = (PathBuf::from(environment("TRYTON_DIR")), tempfile::tempdir().unwrap());
-        std::os::unix::fs::symlink(seeded.join("venv"), folder.path().join("venv")).unwrap();
-        for name in ["pristine.sqlite", "ids.json", "admin-password", "packages.stamp", "module.stamp", "seed.stamp"] {
-            fs::copy(seeded.join(name), folder.path().join(name)).unwrap();
-        }
-        fs::create_dir(folder.path().join("data")).unwrap();
-        fs::copy(seeded.join("pristine.sqlite"), folder.path().join("data/tryton.sqlite")).unwrap();
-        let ids = serde_json::from_str(&fs::read_to_string(seeded.join("ids.json")).unwrap()).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::copy(seeded.join("pristine.sqlite"), folder.path().join("tryton.sqlite")).unwrap();
+        let config = fs::read_to_string(seeded.join("trytond.conf")).unwrap();
+        let config = config.lines().map(|line| match line.split(' ').next() {
+            Some("path") => format!("path = {}\n", folder.path().display()),
+            Some("push_url") => format!("push_url = {push_url}\n"),
+            _ => format!("{line}\n"),
+        });
+        fs::write(folder.path().join("trytond.conf"), config.collect::<String>()).unwrap();
+        let python = seeded.join("venv/bin/python");
         let mut warehouse = Self {
+            tryton: Tryton::start(&python, &folder),
             folder,
-            port,
-            push_url: push_url.to_owned(),
+            python,
+            port: Value::Null,
             client: http_client(),
             session: String::new(),
             user: Value::Null,
-            ids,
+            ids: serde_json::from_str(&fs::read_to_string(seeded.join("ids.json")).unwrap()).unwrap(),
         };
-        warehouse.start().await;
+        warehouse.port = warehouse.tryton.command(&json!({ "do": "serve" }))["port"].clone();
+        warehouse.sign_on().await;
         warehouse
     }
 
-    async fn start(&mut self) {
-        self.run("up");
+    async fn sign_on(&mut self) {
         self.session.clear();
         let login = self.call("common.db.login", json!(["admin", { "password": "admin-demo" }])).await;
         let session = format!("admin:{}:{}", login[0], text(&login, "/1"));
         self.user = login[0].clone();
         self.session = base64::engine::general_purpose::STANDARD.encode(session);
-    }
-
-    fn run(&self, script: &str) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/erp/tryton").join(script);
-        let output = Command::new(script)
-            .env("TRYTON_DIR", self.folder.path())
-            .env("TRYTON_PORT", self.port.to_string())
-            .env("TRYTON_PUSH_URL", &self.push_url)
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
     }
 
     pub fn url(&self) -> String {
@@ -179,27 +173,22 @@ impl Warehouse {
         skus.iter().map(of).collect()
     }
 
-    /// The command of our module, with these arguments.
-    fn pusher(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(self.folder.path().join("venv/bin/python"));
-        command.args(["-m", "trytond.modules.comptoir_gateway.push", "-d", "tryton", "-c"]);
-        command.arg(self.folder.path().join("trytond.conf")).args(arguments);
-        command
-    }
-
-    /// Delivers as long as it lives.
+    /// Delivers as long as it lives: the command of our module, as its README has it.
     pub fn pushing(&self) -> Pushing {
-        Pushing(self.pusher(&[]).stderr(Stdio::inherit()).spawn().unwrap())
+        let mut command = Command::new(&self.python);
+        command.args(["-m", "trytond.modules.comptoir_gateway.push", "-d", "tryton", "-c"]);
+        Pushing(command.arg(self.folder.path().join("trytond.conf")).spawn().unwrap())
     }
 
-    pub fn push(&self, arguments: &[&str]) -> Output {
-        self.pusher(arguments).output().unwrap()
+    /// The same command with these arguments, which let it end; it has to succeed.
+    pub fn push(&self, arguments: &[&str]) {
+        let ended = self.tryton.command(&json!({ "do": "push", "arguments": arguments }));
+        assert_eq!(ended["status"], 0, "{arguments:?}: {}", text(&ended, "/said"));
     }
 
     /// Delivers what there is.
     pub fn push_once(&self) {
-        let output = self.push(&["--once"]);
-        assert!(output.status.success(), "{output:?}");
+        self.push(&["--once"]);
     }
 
     /// One more line of configuration for the pusher: the section is the file's last.
@@ -210,23 +199,51 @@ impl Warehouse {
     }
 
     pub fn back_up(&self) {
-        self.run("down");
-        fs::copy(self.folder.path().join("data/tryton.sqlite"), self.folder.path().join("pristine.sqlite")).unwrap();
-        self.run("up");
+        self.tryton.command(&json!({ "do": "keep" }));
     }
 
     /// As it was backed up.
     pub async fn restore(&mut self) {
-        self.run("reset");
-        self.start().await;
+        self.tryton.command(&json!({ "do": "restore" }));
+        self.sign_on().await;
     }
 }
 
-impl Drop for Warehouse {
+/// `warehouse.py`, running.
+struct Tryton {
+    child: Child,
+    /// One command at a time; closed to end it.
+    pipes: Mutex<Option<(ChildStdin, BufReader<ChildStdout>)>>,
+}
+
+impl Tryton {
+    fn start(python: &PathBuf, folder: &TempDir) -> Self {
+        let mut child = Command::new(python)
+            .args([concat!(env!("CARGO_MANIFEST_DIR"), "/tests/erp_tryton/warehouse.py"), "tryton"])
+            .env("TRYTOND_CONFIG", folder.path().join("trytond.conf"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
+        Self { child, pipes: Mutex::new(Some(pipes)) }
+    }
+
+    fn command(&self, command: &Value) -> Value {
+        let mut pipes = self.pipes.lock().unwrap();
+        let (stdin, stdout) = pipes.as_mut().expect("it is closed last");
+        writeln!(stdin, "{command}").unwrap();
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|_| panic!("warehouse.py is gone, told {command}"))
+    }
+}
+
+impl Drop for Tryton {
     fn drop(&mut self) {
-        // Its test may be failing already: that it cannot be stopped must not hide why.
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/erp/tryton/down");
-        let _ = Command::new(script).env("TRYTON_DIR", self.folder.path()).output();
+        // Its test may be failing already: what goes wrong here must not hide why.
+        self.pipes.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = self.child.wait();
     }
 }
 

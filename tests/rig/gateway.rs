@@ -74,7 +74,7 @@ impl Gateway {
             self.process.kill();
         } else {
             self.process.interrupt();
-            assert!(self.process.ended(std::time::Duration::from_secs(20)).success());
+            assert!(self.process.ended(super::LONG).success());
         }
         let folder = self.folder.take().expect("one that has a configuration");
         let file = folder.path().join("gateway.toml");
@@ -200,7 +200,7 @@ impl Gateway {
 
     /// The same over gRPC, by the Python client.
     pub fn grpc(&self, method: &str, request: &Value) -> Grpc {
-        self.peer.call(&self.address, method, request, "60")
+        self.peer.call(&self.address, method, request, "120")
     }
 
     /// The offers of one GetOffers over gRPC.

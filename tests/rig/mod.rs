@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+/// What takes so long does not come: the machine may be busy with other things, and a test that hangs is ended anyway.
+pub const LONG: Duration = Duration::from_secs(150);
+
 /// Lines of a request, one for each SKU.
 pub fn lines<S: AsRef<str>>(skus: impl IntoIterator<Item = S>) -> Value {
     skus.into_iter().map(|sku| serde_json::json!({ "sku": sku.as_ref() })).collect()
@@ -27,11 +30,11 @@ pub fn skus(count: usize) -> Vec<String> {
     (1..=count).map(|number| format!("SKU-{number:06}")).collect()
 }
 
-/// Asks until the answer is yes; fails when that has not happened for half a minute.
+/// Asks until the answer is yes; fails when that does not happen for [`LONG`].
 pub async fn until<F: Future<Output = bool>>(what: &str, mut ask: impl FnMut() -> F) {
     let start = Instant::now();
     while !ask().await {
-        assert!(start.elapsed() < Duration::from_secs(30), "in vain: {what}");
+        assert!(start.elapsed() < LONG, "in vain: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

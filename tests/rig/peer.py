@@ -87,7 +87,7 @@ def call(command):
         invoke = getattr(stub, method)
         request = json_format.ParseDict(command['request'], kind_of_request())
     try:
-        answer = invoke(request, timeout=command.get('timeout', 30))
+        answer = invoke(request, timeout=command.get('timeout', 120))
         responses = list(answer) if method == 'StreamOffers' else [answer]
     except grpc.RpcError as error:
         return {'code': error.code().name, 'detail': error.details(), **details(error)}
@@ -110,7 +110,7 @@ def call_stock(command, message, asks_in_stream, answers_in_stream):
     requests = [json_format.ParseDict(request, getattr(stock, message)()) for request in given]
     responses = []
     try:
-        answer = invoke(iter(requests) if asks_in_stream else requests[0], timeout=command.get('timeout', 30))
+        answer = invoke(iter(requests) if asks_in_stream else requests[0], timeout=command.get('timeout', 120))
         for response in (answer if answers_in_stream else [answer]):
             responses.append(json_format.MessageToDict(response))
     except grpc.RpcError as error:
@@ -154,7 +154,7 @@ def stall(command):
 def health(command):
     stub = health_pb2_grpc.HealthStub(channel(command['target']))
     try:
-        answer = stub.Check(health_pb2.HealthCheckRequest(service=command['service']), timeout=10)
+        answer = stub.Check(health_pb2.HealthCheckRequest(service=command['service']), timeout=120)
     except grpc.RpcError as error:
         return {'code': error.code().name}
     return {'status': health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}

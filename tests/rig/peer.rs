@@ -59,7 +59,7 @@ impl Peer {
 
     /// A call that takes many messages.
     pub fn call_in_stream(&self, target: &str, method: &str, requests: &Value) -> Grpc {
-        self.answer(json!({ "do": "call", "target": target, "method": method, "requests": requests, "timeout": 60 }))
+        self.answer(json!({ "do": "call", "target": target, "method": method, "requests": requests, "timeout": 120 }))
     }
 
     /// `PushChanges` of this request over and over, at most so many times, without reading an answer. Returns how many were

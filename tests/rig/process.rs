@@ -43,7 +43,7 @@ impl Process {
 
     /// The next line of its output that contains this.
     pub fn line_with(&self, part: &str) -> String {
-        let end = Instant::now() + Duration::from_secs(30);
+        let end = Instant::now() + super::LONG;
         let lines = self.lines.lock().unwrap();
         loop {
             let left = end.saturating_duration_since(Instant::now());

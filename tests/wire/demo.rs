@@ -1,11 +1,9 @@
 //! `comptoir demo`: what a newcomer sees first.
 
-use std::time::Duration;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::rig::{Gateway, lines, skus, text};
+use crate::rig::{Gateway, LONG, lines, skus, text};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_answers_48_lines_in_order_and_then_from_memory() {
@@ -54,7 +52,7 @@ async fn the_demo_shows_traffic_and_ends_cleanly_on_ctrl_c() {
     let metrics = demo.admin_page("/metrics").await.1;
     assert!(metrics.contains("comptoir_"), "{metrics}");
     demo.process.interrupt();
-    let status = demo.process.ended(Duration::from_secs(5));
+    let status = demo.process.ended(LONG);
     assert!(status.success(), "{status}");
 }
 
