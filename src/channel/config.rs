@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 
 use crate::domain::{Currency, CustomerId, LocationId, Money, Quantity, Sku, TaxBasis};
@@ -166,8 +165,7 @@ pub struct FormatSettings {
     pub amazon: Option<AmazonSettings>,
     pub google: Option<GoogleSettings>,
     pub mirakl: MiraklSettings,
-    /// From when to when the channel's prices hold, where a format wants to be told. Local days.
-    pub sale_days: Option<(Date, Date)>,
+    pub cdiscount: CdiscountSettings,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,16 +182,28 @@ pub struct AmazonSettings {
     pub bytes_max: usize,
 }
 
+/// Local inventory: which shop's, and how the products it belongs to are called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GoogleSettings {
-    /// Local inventory: the shop's code.
-    pub store_code: Option<String>,
+    /// The number of the merchant's account.
+    pub account: u64,
+    /// Of the products, like `fr`.
+    pub content_language: String,
+    /// Of the products, like `FR`.
+    pub feed_label: String,
+    pub store_code: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MiraklSettings {
     /// STO01: whose stock it is; absent: of all.
     pub warehouse_code: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CdiscountSettings {
+    /// More make a second package. Default 40,000.
+    pub offers_max: usize,
 }
 
 impl ChannelConfig {
@@ -240,6 +250,12 @@ impl Default for PricePolicy {
 impl Default for Rounding {
     fn default() -> Self {
         Self { step: "0.01".parse().expect("a decimal"), direction: Direction::Nearest, ending: None }
+    }
+}
+
+impl Default for CdiscountSettings {
+    fn default() -> Self {
+        Self { offers_max: 40_000 }
     }
 }
 
