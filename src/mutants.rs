@@ -120,6 +120,12 @@ pub enum Mutant {
     BasketTrustsDoubt,
     DoubtAnsweredFromBefore,
     DoubtUnsaid,
+    // channel::formats
+    OlderFileTaken,
+    SmallFileGuarded,
+    ForcedFileGuarded,
+    ShrunkFileTaken,
+    ZeroedFileTaken,
 }
 
 impl Mutant {
@@ -223,6 +229,11 @@ impl Mutant {
         Mutant::BasketTrustsDoubt,
         Mutant::DoubtAnsweredFromBefore,
         Mutant::DoubtUnsaid,
+        Mutant::OlderFileTaken,
+        Mutant::SmallFileGuarded,
+        Mutant::ForcedFileGuarded,
+        Mutant::ShrunkFileTaken,
+        Mutant::ZeroedFileTaken,
     ];
 
     /// As it is written in the code.

@@ -7,6 +7,7 @@ pub mod ack;
 pub mod config;
 mod error;
 pub mod fact;
+pub mod formats;
 pub mod page;
 pub mod report;
 pub mod row;

@@ -33,6 +33,7 @@ const UNNUMBERED: By = Unit("stock::judge::tests::unnumbered");
 const SNAPSHOTS: By = Unit("stock::judge::tests::snapshots");
 const LEDGER: By = Unit("stock::ledger");
 const SHARING: By = Unit("offer::sharing");
+const FILE_GUARD: By = Unit("channel::formats::guard");
 
 const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::JoinOlderAir, &[MACHINE, Seeds(50)]),
@@ -134,6 +135,11 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::BasketTrustsDoubt, &[Behaviour("ledger_in_offers")]),
     (Mutant::DoubtAnsweredFromBefore, &[Behaviour("ledger_in_offers")]),
     (Mutant::DoubtUnsaid, &[Behaviour("ledger_in_offers")]),
+    (Mutant::OlderFileTaken, &[FILE_GUARD]),
+    (Mutant::SmallFileGuarded, &[FILE_GUARD]),
+    (Mutant::ForcedFileGuarded, &[FILE_GUARD]),
+    (Mutant::ShrunkFileTaken, &[FILE_GUARD]),
+    (Mutant::ZeroedFileTaken, &[FILE_GUARD]),
 ];
 
 #[test]
