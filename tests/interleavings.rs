@@ -7,6 +7,10 @@ mod epochs;
 
 mod atomic {
     pub use shuttle::sync::atomic::AtomicU64;
+
+    pub fn zeros(count: usize) -> Box<[AtomicU64]> {
+        (0..count).map(|_| AtomicU64::new(0)).collect()
+    }
 }
 
 mod clock {

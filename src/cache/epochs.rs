@@ -17,7 +17,7 @@ use std::sync::atomic::Ordering;
 
 use foldhash::quality::FixedState;
 
-use super::atomic::AtomicU64;
+use super::atomic::{AtomicU64, zeros};
 use crate::clock::Stamp;
 use crate::mutants::mutant;
 
@@ -267,8 +267,7 @@ impl Epochs {
 
 impl Cells {
     fn new(count: usize, key: u64) -> Self {
-        let cells = std::iter::repeat_with(|| AtomicU64::new(0)).take(count).collect();
-        Self { cells, newest: AtomicU64::new(0), hasher: FixedState::with_seed(key) }
+        Self { cells: zeros(count), newest: AtomicU64::new(0), hasher: FixedState::with_seed(key) }
     }
 
     fn mark<'a>(&self, words: impl IntoIterator<Item = Word<'a>>, stamp: Stamp) {
