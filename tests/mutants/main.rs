@@ -7,7 +7,7 @@
 use comptoir::mutants::Mutant;
 
 /// What is meant to notice.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[cfg_attr(not(feature = "mutants"), allow(dead_code))]
 enum By {
     /// Unit tests whose path holds this.
@@ -153,9 +153,11 @@ fn every_switch_has_one_entry() {
 
 #[cfg(feature = "mutants")]
 mod hunt {
+    use std::io::{BufRead as _, BufReader};
     use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
     use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc;
     use std::thread;
     use std::time::{Duration, Instant};
 
@@ -163,9 +165,24 @@ mod hunt {
 
     /// What one program made of a switch.
     enum Verdict {
-        Killed,
+        Killed(Proof),
         Green,
         NeverReached,
+    }
+
+    /// What failed.
+    #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+    enum Proof {
+        Test(By, String),
+        /// The program went round in circles, or crashed.
+        Program(By),
+    }
+
+    /// How a program ended.
+    enum Ended {
+        Well,
+        /// With this test's failure, if it was one.
+        Badly(Option<String>),
     }
 
     struct Programs {
@@ -208,84 +225,110 @@ mod hunt {
         fn try_out(&self, mutant: Mutant, by: By, number: usize) -> Verdict {
             let reached: &Path = &self.folder.path().join(format!("{}-{number}", mutant.name()));
             let mut command = self.command(by);
-            // What fails by a switch is no case to remember.
-            command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true");
+            // What fails by a switch is no case to remember, or to make smaller.
+            command.env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "true").env("PROPTEST_MAX_SHRINK_ITERS", "0");
             command.env("COMPTOIR_MUTANT", mutant.name()).env("COMPTOIR_MUTANT_REACHED", reached);
-            let ended_well = ends_well(command);
-            match (reached.exists(), ended_well) {
+            let ended = run(command);
+            match (reached.exists(), ended) {
                 (false, _) => Verdict::NeverReached,
-                (true, true) => Verdict::Green,
-                (true, false) => Verdict::Killed,
+                (true, Ended::Well) => Verdict::Green,
+                (true, Ended::Badly(Some(test))) => Verdict::Killed(Proof::Test(by, test)),
+                (true, Ended::Badly(None)) => Verdict::Killed(Proof::Program(by)),
             }
         }
 
-        /// The same programs without a switch: what fails anyway notices nothing.
-        fn are_green(&self, by: By) -> bool {
-            let output = self.command(by).output().expect("the program runs");
-            let text = String::from_utf8_lossy(&output.stdout).into_owned();
-            output.status.success() && !text.contains(" 0 passed")
+        /// Whether there are any tests of this name.
+        fn exist(&self, by: By) -> bool {
+            let output = self.command(by).arg("--list").output().expect("the program runs");
+            output.status.success() && String::from_utf8_lossy(&output.stdout).contains(": test\n")
+        }
+
+        /// Whether it succeeds without a switch: what fails anyway notices nothing.
+        fn is_green(&self, proof: &Proof) -> bool {
+            let output = match proof {
+                Proof::Test(by, test) => self.command(*by).args([test, "--exact"]).output(),
+                Proof::Program(by) => self.command(*by).output(),
+            };
+            let output = output.expect("the program runs");
+            output.status.success() && !String::from_utf8_lossy(&output.stdout).contains(" 0 passed")
         }
     }
 
-    /// Whether a program succeeds. One that goes round in circles does not.
-    fn ends_well(mut command: Command) -> bool {
+    /// Runs a program until the first of its tests fails, or for so long that it must be going round in circles.
+    fn run(mut command: Command) -> Ended {
         const LONGEST: Duration = Duration::from_secs(60);
-        let mut child = command.stdout(Stdio::null()).spawn().expect("the program runs");
-        let started = Instant::now();
-        loop {
-            if let Some(status) = child.try_wait().expect("it is our child") {
-                return status.success();
+        let mut child = command.spawn().expect("the program runs");
+        let stdout = BufReader::new(child.stdout.take().expect("it is piped"));
+        let (sender, said) = mpsc::channel();
+        thread::spawn(move || stdout.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        let end = Instant::now() + LONGEST;
+        let failed = loop {
+            match said.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    let failed = line.strip_prefix("test ").and_then(|line| line.strip_suffix(" ... FAILED"));
+                    if let Some(failed) = failed {
+                        break Some(failed.to_owned());
+                    }
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => break None,
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    let ended_well = child.wait().expect("it is our child").success();
+                    return if ended_well { Ended::Well } else { Ended::Badly(None) };
+                }
             }
-            if started.elapsed() > LONGEST {
-                child.kill().and_then(|()| child.wait()).expect("it is our child");
-                return false;
+        };
+        child.kill().and_then(|()| child.wait()).expect("it is our child");
+        Ended::Badly(failed)
+    }
+
+    /// Does this with each, as many at a time as there are processors; what came of it, in no order.
+    fn each<T: Sync, R: Send>(all: &[T], job: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mut done = Vec::new();
+            while let Some(one) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                done.push(job(one));
             }
-            thread::sleep(Duration::from_millis(20));
-        }
+            done
+        };
+        thread::scope(|scope| {
+            let threads = thread::available_parallelism().map_or(1, usize::from);
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            workers.into_iter().flat_map(|worker| worker.join().expect("a worker comes back")).collect()
+        })
     }
 
     #[test]
     fn every_switch_is_noticed() {
         let programs = Programs::from_environment();
-        let mut all: Vec<By> = TABLE.iter().flat_map(|(_, by)| by.iter().copied()).collect();
-        all.sort_by_key(|by| format!("{by:?}"));
-        all.dedup_by_key(|by| format!("{by:?}"));
-        let not_green: Vec<&By> = all.iter().filter(|by| !programs.are_green(**by)).collect();
-        assert!(not_green.is_empty(), "without any switch these fail or are no tests: {not_green:?}");
+        let missing: Vec<&By> = TABLE.iter().flat_map(|(_, by)| *by).filter(|by| !programs.exist(**by)).collect();
+        assert!(missing.is_empty(), "there are no such tests: {missing:?}");
 
-        let next = AtomicUsize::new(0);
-        let threads = thread::available_parallelism().map_or(1, usize::from);
-        let survivors: Vec<String> = thread::scope(|scope| {
-            let hunters: Vec<_> = (0..threads)
-                .map(|_| {
-                    scope.spawn(|| {
-                        let mut survivors = Vec::new();
-                        while let Some((mutant, by)) = TABLE.get(next.fetch_add(1, Ordering::Relaxed)) {
-                            survivors.extend(hunt(&programs, *mutant, by));
-                        }
-                        survivors
-                    })
-                })
-                .collect();
-            hunters.into_iter().flat_map(|hunter| hunter.join().expect("a hunter comes back")).collect()
-        });
+        let hunted = each(TABLE, |(mutant, by)| hunt(&programs, *mutant, by));
+        let survivors: Vec<&String> = hunted.iter().filter_map(|hunted| hunted.as_ref().err()).collect();
+        let mut proofs: Vec<&Proof> = hunted.iter().filter_map(|hunted| hunted.as_ref().ok()).collect();
+        proofs.sort();
+        proofs.dedup();
+        let not_green: Vec<&Proof> =
+            each(&proofs, |proof| (!programs.is_green(proof)).then_some(*proof)).into_iter().flatten().collect();
+        assert!(not_green.is_empty(), "without any switch these fail too: {not_green:?}");
         println!("{} of {} switches were noticed", TABLE.len() - survivors.len(), TABLE.len());
         assert!(survivors.is_empty(), "{survivors:#?}");
     }
 
-    /// `None`: it was killed.
-    fn hunt(programs: &Programs, mutant: Mutant, by: &[By]) -> Option<String> {
-        let mut reached = false;
+    /// What noticed it.
+    fn hunt(programs: &Programs, mutant: Mutant, by: &[By]) -> Result<Proof, String> {
+        let (mut reached, started) = (false, Instant::now());
         for (number, by) in by.iter().enumerate() {
             match programs.try_out(mutant, *by, number) {
-                Verdict::Killed => {
-                    println!("{mutant:?}: noticed by {by:?}");
-                    return None;
+                Verdict::Killed(proof) => {
+                    println!("{mutant:?}: noticed by {proof:?} after {} ms", started.elapsed().as_millis());
+                    return Ok(proof);
                 }
                 Verdict::Green => reached = true,
                 Verdict::NeverReached => {}
             }
         }
-        Some(format!("{mutant:?}: {}", if reached { "stays unnoticed" } else { "is never reached" }))
+        Err(format!("{mutant:?}: {}", if reached { "stays unnoticed" } else { "is never reached" }))
     }
 }
