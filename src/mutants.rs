@@ -126,6 +126,12 @@ pub enum Mutant {
     ForcedFileGuarded,
     ShrunkFileTaken,
     ZeroedFileTaken,
+    // channel, prices
+    AnswerFromBeforeTaken,
+    InvalidatedNotFirst,
+    FailedPriceAskedAtOnce,
+    LeastUrgentNever,
+    PriceEndForgotten,
 }
 
 impl Mutant {
@@ -234,6 +240,11 @@ impl Mutant {
         Mutant::ForcedFileGuarded,
         Mutant::ShrunkFileTaken,
         Mutant::ZeroedFileTaken,
+        Mutant::AnswerFromBeforeTaken,
+        Mutant::InvalidatedNotFirst,
+        Mutant::FailedPriceAskedAtOnce,
+        Mutant::LeastUrgentNever,
+        Mutant::PriceEndForgotten,
     ];
 
     /// As it is written in the code.

@@ -9,6 +9,7 @@ mod error;
 pub mod fact;
 pub mod formats;
 pub mod page;
+pub mod pricing;
 pub mod report;
 pub mod row;
 

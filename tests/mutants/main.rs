@@ -34,6 +34,7 @@ const SNAPSHOTS: By = Unit("stock::judge::tests::snapshots");
 const LEDGER: By = Unit("stock::ledger");
 const SHARING: By = Unit("offer::sharing");
 const FILE_GUARD: By = Unit("channel::formats::guard");
+const PRICING: By = Unit("channel::pricing");
 
 const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::JoinOlderAir, &[MACHINE, Seeds(50)]),
@@ -140,6 +141,11 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::ForcedFileGuarded, &[FILE_GUARD]),
     (Mutant::ShrunkFileTaken, &[FILE_GUARD]),
     (Mutant::ZeroedFileTaken, &[FILE_GUARD]),
+    (Mutant::AnswerFromBeforeTaken, &[PRICING]),
+    (Mutant::InvalidatedNotFirst, &[PRICING]),
+    (Mutant::FailedPriceAskedAtOnce, &[PRICING]),
+    (Mutant::LeastUrgentNever, &[PRICING]),
+    (Mutant::PriceEndForgotten, &[PRICING]),
 ];
 
 #[test]
