@@ -132,6 +132,9 @@ pub enum Mutant {
     FailedPriceAskedAtOnce,
     LeastUrgentNever,
     PriceEndForgotten,
+    // offer, who is told of invalidations
+    ListenerNotAwaited,
+    UnknownListSpared,
 }
 
 impl Mutant {
@@ -245,6 +248,8 @@ impl Mutant {
         Mutant::FailedPriceAskedAtOnce,
         Mutant::LeastUrgentNever,
         Mutant::PriceEndForgotten,
+        Mutant::ListenerNotAwaited,
+        Mutant::UnknownListSpared,
     ];
 
     /// As it is written in the code.

@@ -1,17 +1,19 @@
 //! "These prices are wrong": what may be named, what it reaches, and when it takes effect.
 //!
-//! Owns: the words a named set comes to ([`reach`]), what takes effect later ([`due`]) and the order of effects
-//! ([`invalidator`]). Never looks at a remembered figure: an invalidation moves marks, whatever they apply to.
+//! Owns: the words a named set comes to ([`reach`]), what takes effect later ([`due`]), the order of effects
+//! ([`invalidator`]) and who else is told ([`listener`]). Never looks at a remembered figure: an invalidation moves marks, whatever they apply to.
 
 pub mod due;
 pub mod entry;
 pub mod invalidator;
+pub mod listener;
 pub mod reach;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::invalidator::{Invalidator, ToCome};
+pub use self::listener::{Listener, NotKept, Touched, Wrong};
 pub use self::reach::Reach;
 use crate::clock::Timestamp;
 use crate::domain::{CompanyId, ContractId, CustomerId, PriceListId, Sku};

@@ -213,6 +213,7 @@ impl OfferService {
     pub fn save(&self) -> Result<Counts, JournalError> {
         let Some(store) = &self.store else { return Ok(Counts::default()) };
         let now = self.clock.read();
+        self.invalidator.forget_untold_if_nobody_listens();
         let entries = |due: &DueList| Invalidator::waiting_entries(due, now);
         let journal_from = store.begin_segment(self.invalidator.due(), entries)?;
         let (parts, counts) =

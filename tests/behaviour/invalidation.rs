@@ -1,12 +1,16 @@
 //! What the ERP declared wrong is not served to anybody who asks after, for any purpose, whatever else happens.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use comptoir::clock::Timestamp;
 use comptoir::domain::{CustomerId, PriceListId, Purpose, Sku};
 use comptoir::erp::connectors::simulated::{Faults, SimulatedOptions};
 use comptoir::erp::dispatch::Budget;
+use comptoir::offer::invalidation::{Listener, NotKept, Touched, Wrong};
 use comptoir::offer::{Invalidated, Invalidation, InvalidationError, LineAnswer, LineStatus, Named, Source};
+use futures_util::future::BoxFuture;
 
 use crate::rig::{Rig, net, price_freshness, rig, rig_with, rig_with_data, stock_freshness};
 
@@ -318,4 +322,77 @@ async fn a_no_that_was_held_does_not_outlast_an_announced_change_either() {
     let lines = rig.ask(query).await.lines;
     assert_eq!((lines[0].status, lines[0].reason), (LineStatus::Unavailable, Some("invalidated")));
     assert_eq!(lines[1].status, LineStatus::Ok);
+}
+
+/// Takes a tenth of a second to keep what it hears, or cannot keep it.
+#[derive(Default)]
+struct Keeper {
+    kept: Arc<Mutex<Vec<[Touched; 2]>>>,
+    full: Arc<AtomicBool>,
+}
+
+impl Listener for Keeper {
+    fn hear(&self, wrong: &Wrong<'_>) -> BoxFuture<'static, Result<(), NotKept>> {
+        let touched = [wrong.touches(Some(&CustomerId::new(C).unwrap())), wrong.touches(None)];
+        let (kept, full) = (self.kept.clone(), self.full.clone());
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            if full.load(Ordering::SeqCst) {
+                return Err(NotKept("the disk is full".into()));
+            }
+            kept.lock().unwrap().push(touched);
+            Ok(())
+        })
+    }
+}
+
+fn skus_touched(sku: &str) -> Touched {
+    Touched::Skus(vec![Sku::new(sku).unwrap()])
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_prices_has_heard_of_it_when_it_returns() {
+    let rig = rig();
+    let keeper = Keeper::default();
+    let (kept, full) = (keeper.kept.clone(), keeper.full.clone());
+    rig.service.invalidator().tell(Arc::new(keeper));
+    rig.one(C, S).await;
+    invalidate(&rig, named(&[C], &[S])).await.unwrap();
+    assert_eq!(std::mem::take(&mut *kept.lock().unwrap()), [[skus_touched(S), Touched::Nothing]]);
+    let by_list = |list: &str| Named { price_lists: vec![PriceListId::new(list).unwrap()], ..Named::default() };
+    invalidate(&rig, by_list("L-NONE")).await.unwrap();
+    assert_eq!(std::mem::take(&mut *kept.lock().unwrap()), [[Touched::Nothing, Touched::Nothing]], "another's list");
+    full.store(true, Ordering::SeqCst);
+    let refused = invalidate(&rig, named(&[], &[S])).await.unwrap_err();
+    assert_eq!((refused.reason(), refused.is_retryable()), ("not_durable", true));
+    let line = rig.one(C, S).await;
+    assert_eq!(price_freshness(&line).unwrap().source, Source::Erp, "it took effect all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_prices_hears_of_what_was_announced_and_of_the_end_of_settling() {
+    let rig = rig_with_data();
+    let keeper = Keeper::default();
+    let (kept, full) = (keeper.kept.clone(), keeper.full.clone());
+    rig.service.invalidator().tell(Arc::new(keeper));
+    let keeps_time = rig.service.clone();
+    let timer = tokio::spawn(async move { keeps_time.invalidator().keep_time().await });
+    let (at, settle) = (rig.clock.read().wall.plus(Duration::from_secs(10)), Some(Duration::from_secs(5)));
+    let asked = Invalidation { named: named(&[], &[S]), at: Some(at), settle, request_id: "test".into() };
+    rig.service.invalidate(asked).await.unwrap();
+    let heard = || std::mem::take(&mut *kept.lock().unwrap()).len();
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert_eq!(heard(), 0);
+    // It is told until it is kept, also what came due by somebody's request.
+    full.store(true, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_millis(1_001)).await;
+    rig.one(C, S).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(heard(), 0);
+    full.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(heard(), 1);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(heard(), 1, "what was asked meanwhile is asked again");
+    timer.abort();
 }

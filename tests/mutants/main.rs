@@ -146,6 +146,8 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::FailedPriceAskedAtOnce, &[PRICING]),
     (Mutant::LeastUrgentNever, &[PRICING]),
     (Mutant::PriceEndForgotten, &[PRICING]),
+    (Mutant::ListenerNotAwaited, &[Behaviour("invalidation")]),
+    (Mutant::UnknownListSpared, &[Unit("offer::invalidation::listener")]),
 ];
 
 #[test]

@@ -54,6 +54,8 @@ pub struct DueList {
     soonest_wall: AtomicI64,
     /// A mutex, held to add one and, when something is due, to make it take effect: who comes meanwhile waits for that.
     waiting: Mutex<Vec<Due>>,
+    /// Took effect, and listeners are still to be told. A mutex, held for moments; taken within that of `waiting`, never around.
+    untold: Mutex<Vec<Due>>,
     added: Notify,
 }
 
@@ -63,6 +65,7 @@ impl Default for DueList {
             soonest_mono: AtomicU64::new(u64::MAX),
             soonest_wall: AtomicI64::new(i64::MAX),
             waiting: Mutex::new(Vec::new()),
+            untold: Mutex::default(),
             added: Notify::new(),
         }
     }
@@ -139,6 +142,7 @@ impl DueList {
         });
         // It takes the place of what was just taken out.
         waiting.extend(due.iter().filter_map(&mut effect));
+        self.untold.lock().extend(due.iter().cloned());
         // Only now: who sees that nothing is due sees the effects.
         self.set_soonest(&waiting);
         drop(waiting);
@@ -163,6 +167,18 @@ impl DueList {
     /// Everything that waits.
     pub fn waiting(&self) -> Vec<Due> {
         self.waiting.lock().clone()
+    }
+
+    /// What took effect and listeners do not know yet, the first to take effect first.
+    pub fn untold(&self) -> Vec<Due> {
+        self.untold.lock().clone()
+    }
+
+    /// They know of the first so many.
+    pub fn told(&self, count: usize) {
+        let mut untold = self.untold.lock();
+        let count = count.min(untold.len());
+        untold.drain(..count);
     }
 
     pub fn len(&self) -> usize {

@@ -1,13 +1,14 @@
 //! Makes invalidations take effect: now, at an announced moment, and once more when a settling time is over.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::Counter;
 
 use super::due::{Due, DueList, Effect, Moment};
 use super::entry::Entry;
+use super::listener::{Listener, Wrong};
 use super::{Invalidated, Invalidation, InvalidationError, Named, Reach};
 use crate::cache::epochs::Word;
 use crate::clock::{Clock, Reading, Timestamp};
@@ -25,6 +26,9 @@ pub struct ToCome {
     pub expires_in: Option<Duration>,
 }
 
+/// How long a listener that could not keep it is left alone.
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
 const NOT_WRITTEN: InvalidationError = InvalidationError::NotDurable { why: "it could not be written down" };
 
 pub struct Invalidator {
@@ -33,6 +37,8 @@ pub struct Invalidator {
     store: Option<Arc<Store>>,
     clock: Clock,
     announced: AtomicU64,
+    /// Set once, before anything is asked.
+    listener: OnceLock<Arc<dyn Listener>>,
     metrics: Metrics,
 }
 
@@ -46,8 +52,13 @@ struct Metrics {
 impl Invalidator {
     /// Without a store, changes announced for later are refused: they would be forgotten with the process.
     pub fn new(knowledge: Arc<Knowledge>, store: Option<Arc<Store>>, clock: Clock) -> Self {
-        let (announced, metrics) = (AtomicU64::new(0), Metrics::new());
-        Self { knowledge, due: Arc::default(), store, clock, announced, metrics }
+        let (announced, listener, metrics) = (AtomicU64::new(0), OnceLock::new(), Metrics::new());
+        Self { knowledge, due: Arc::default(), store, clock, announced, listener, metrics }
+    }
+
+    /// From now on the listener is told what takes effect. Once.
+    pub fn tell(&self, listener: Arc<dyn Listener>) {
+        assert!(self.listener.set(listener).is_ok(), "there is one listener");
     }
 
     /// In effect, or kept until its moment, when it returns.
@@ -74,6 +85,9 @@ impl Invalidator {
         self.mark(&named, reach);
         self.metrics.now.increment(1);
         tracing::info!(request_id = &*request_id, marked, widened, ?settle, "prices invalidated");
+        if !self.tell_of(&named, reach).await {
+            return Err(NOT_WRITTEN);
+        }
         // Counted from when the marks were made: what is asked from then on is what settles.
         let done = self.clock.read();
         let settles = settle.map(|settle| due(Moment::Mono(done.mono.plus(settle)), Effect::Expire));
@@ -117,8 +131,9 @@ impl Invalidator {
     }
 
     /// Everything that waits, for a new segment of the journal.
+    /// And what the listener may not know yet: it takes effect once more, and is told again.
     pub fn waiting_entries(due: &DueList, now: Reading) -> Vec<Entry> {
-        due.waiting().iter().map(|due| entry_of(due, now)).collect()
+        due.waiting().iter().chain(&due.untold()).map(|due| entry_of(due, now)).collect()
     }
 
     pub fn due(&self) -> &DueList {
@@ -138,12 +153,45 @@ impl Invalidator {
         self.announced.load(Ordering::Acquire)
     }
 
-    /// Does the same while nobody asks. Runs for ever.
+    /// Does the same while nobody asks, and tells the listener what has come due. Runs for ever.
     pub async fn keep_time(&self) {
         loop {
-            self.due.wait(self.clock.read()).await;
             self.come_due(self.clock.read());
+            if self.tell_of_due().await {
+                self.due.wait(self.clock.read()).await;
+            } else {
+                tokio::time::sleep(TELL_AGAIN_AFTER).await;
+            }
         }
+    }
+
+    /// Where nobody listens nobody is to be told, in this process or the next.
+    pub fn forget_untold_if_nobody_listens(&self) {
+        if self.listener.get().is_none() {
+            self.due.told(self.due.untold().len());
+        }
+    }
+
+    /// Whether the listener knows all that has taken effect.
+    async fn tell_of_due(&self) -> bool {
+        for due in self.due.untold() {
+            if !self.tell_of(&due.named, due.reach).await {
+                return false;
+            }
+            self.due.told(1);
+        }
+        true
+    }
+
+    /// Whether the listener, where there is one, will not forget it.
+    async fn tell_of(&self, named: &Named, reach: Reach) -> bool {
+        let Some(listener) = self.listener.get() else { return true };
+        let kept = listener.hear(&Wrong { named, reach, knowledge: &self.knowledge });
+        let kept = if mutant!(ListenerNotAwaited) { Ok(()) } else { kept.await };
+        if let Err(why) = &kept {
+            tracing::error!(%why, "not everybody could be told that prices were invalidated");
+        }
+        kept.is_ok()
     }
 
     /// The soonest of what waits and concerns one of these words, for explanations.
