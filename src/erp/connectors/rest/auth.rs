@@ -14,8 +14,10 @@ use minijinja::Value;
 use tokio::sync::Mutex;
 
 use super::config::{AuthConfig, RestConfigError};
-use super::field::{Row, Selector, scalar};
+use super::document::Document;
+use super::field::scalar;
 use super::request::{Request, compile_headers, render_headers};
+use super::selector::{Row, Selector};
 use super::template::{FromIterMap, Place, Template, Templates};
 use crate::clock::{Clock, Mono};
 use crate::erp::ErpError;
@@ -123,7 +125,7 @@ impl Session {
     /// The open session, or a new one. `log_in` makes the login's request and hands back its answer.
     pub async fn get<F>(&self, clock: &Clock, log_in: F) -> Result<Arc<Opened>, ErpError>
     where
-        F: Future<Output = Result<serde_json::Value, ErpError>>,
+        F: Future<Output = Result<Document, ErpError>>,
     {
         let mut state = self.state.lock().await;
         let now = clock.mono();
@@ -165,12 +167,12 @@ impl Session {
         }
     }
 
-    fn read(&self, answer: &serde_json::Value) -> Result<Value, ErpError> {
+    fn read(&self, answer: &Document) -> Result<Value, ErpError> {
         let entries = self
             .capture
             .iter()
             .map(|(name, selector)| {
-                let found = selector.one(Row::new(answer)).ok().flatten().and_then(scalar);
+                let found = selector.one(Row::new(answer.root())).ok().flatten().and_then(scalar);
                 let text = found.ok_or_else(|| ErpError::Refused(format!("the login's answer holds no {name}")))?;
                 Ok((name.clone(), Value::from(text)))
             })

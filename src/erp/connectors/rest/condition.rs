@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::Value as Json;
 
 use super::config::RestConfigError;
-use super::field::{Row, Selector, scalar};
+use super::document::{Content, Node};
+use super::field::scalar;
+use super::selector::{Row, Selector};
 
 /// Tests of which one has to hold.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,53 +89,60 @@ impl Conditions {
 
 impl Condition {
     fn holds(&self, row: Row<'_>) -> bool {
-        let found = self.at.all(row);
+        let mut found = self.at.all(row);
         if self.is.is_none() && self.is_not.is_none() && self.contains.is_none() {
-            return found.into_iter().any(says_something);
+            return found.any(says_something);
         }
-        let texts: Vec<Cow<'_, str>> = match found.is_empty() {
-            true => vec!["null".into()],
-            false => found.into_iter().map(|value| scalar(value).unwrap_or_else(|| value.to_string().into())).collect(),
-        };
-        texts.iter().any(|text| {
-            self.is.as_ref().is_none_or(|is| is.iter().any(|one| one == text))
-                && self.is_not.as_ref().is_none_or(|is_not| is_not.iter().all(|one| one != text))
-                && self.contains.as_ref().is_none_or(|parts| parts.iter().any(|part| text.contains(part.as_str())))
-        })
+        match found.next() {
+            None => self.text_fits("null"),
+            Some(first) => std::iter::once(first).chain(found).any(|node| self.text_fits(&text_of(node))),
+        }
+    }
+
+    fn text_fits(&self, text: &str) -> bool {
+        self.is.as_ref().is_none_or(|is| is.iter().any(|one| one == text))
+            && self.is_not.as_ref().is_none_or(|is_not| is_not.iter().all(|one| one != text))
+            && self.contains.as_ref().is_none_or(|parts| parts.iter().any(|part| text.contains(part.as_str())))
     }
 }
 
+/// The text of any value; of a list or an object its JSON.
+pub fn text_of(node: Node<'_>) -> Cow<'_, str> {
+    scalar(node.content()).unwrap_or_else(|| node.tree().to_string().into())
+}
+
 /// Not null, false, zero or empty.
-pub fn says_something(value: &Json) -> bool {
-    match value {
-        Json::Null | Json::Bool(false) => false,
-        Json::Bool(true) => true,
-        Json::Number(number) => number.to_string().bytes().any(|b| b.is_ascii_digit() && b != b'0'),
-        Json::String(text) => !text.is_empty(),
-        Json::Array(items) => !items.is_empty(),
-        Json::Object(entries) => !entries.is_empty(),
+pub fn says_something(node: Node<'_>) -> bool {
+    match node.content() {
+        Content::Null | Content::Bool(false) => false,
+        Content::Bool(true) => true,
+        Content::Number(digits) => digits.bytes().any(|b| b.is_ascii_digit() && b != b'0'),
+        Content::Text(text) => !text.is_empty(),
+        Content::Array(mut items) => items.next().is_some(),
+        Content::Object { is_empty } => !is_empty,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
+    use super::super::document::tests::read;
     use super::*;
 
-    fn holds(config: &str, row: &Json) -> bool {
+    fn holds(config: &str, row: Row<'_>) -> bool {
         #[derive(Deserialize)]
         struct File {
             when: ConditionsConfig,
         }
         let config = toml::from_str::<File>(&format!("when = {config}")).unwrap().when;
-        Conditions::compile("when", &config).unwrap().hold(Row::new(row))
+        Conditions::compile("when", &config).unwrap().hold(row)
     }
 
     #[test]
     fn what_holds() {
-        let row = json!({"yes": true, "no": false, "none": null, "zero": 0, "text": "sold out", "code": 7,
-            "tags": [{"name": "a"}, {"name": "b"}]});
+        let row = read(
+            r#"{"yes": true, "no": false, "none": null, "zero": 0, "text": "sold out", "code": 7, "list": [1, "a"],
+            "tags": [{"name": "a"}, {"name": "b"}]}"#,
+        );
         for (config, want) in [
             ("\"$.yes\"", true),
             ("\"$.no\"", false),
@@ -150,10 +158,11 @@ mod tests {
             ("{ at = \"$.text\", contains = [\"out\"] }", true),
             ("{ at = \"$.tags[*].name\", is = [\"b\"] }", true),
             ("[\"$.no\", { at = \"$.tags[*].name\", is = [\"c\"] }]", false),
+            ("{ at = \"$.list\", is = ['[1,\"a\"]'] }", true),
             ("[\"$.no\", \"$.yes\"]", true),
             ("[]", false),
         ] {
-            assert_eq!(holds(config, &row), want, "{config}");
+            assert_eq!(holds(config, Row::new(row.root())), want, "{config}");
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The connector: from a call to requests, from answers to rows.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use minijinja::Value;
+use minijinja::value::{Enumerator, Object, Value};
 
 use super::config::{RestConfig, RestConfigError};
 use super::field::Scope;
@@ -97,7 +98,6 @@ impl RestConnector {
                     let tables = self.wire.tables(&question.needs).await?;
                     let context = self.wire.context(Context::new(), &tables);
                     let documents = self.wire.ask(&question.request, &question.rows, &context).await?;
-                    let context = Value::from(context);
                     let scope = self.wire.scope(&context, &tables);
                     let first = rows(&documents, &question.rows)?.into_iter().next();
                     let row = first.ok_or_else(|| ErpError::Garbled("it says nothing about the public".into()))?;
@@ -129,13 +129,12 @@ impl RestConnector {
         let question = &operation.question;
         let tables = self.wire.tables(&question.needs).await?;
         let codes: Vec<Value> = asked.iter().map(|one| optional(one.as_ref().map(CustomerId::as_str))).collect();
-        let mut own = Context::from([("customers".to_owned(), Value::from(codes))]);
+        let mut own = Context::from([("customers", Value::from(codes))]);
         if let [only] = asked {
-            own.insert("customer".to_owned(), optional(only.as_ref().map(CustomerId::as_str)));
+            own.insert("customer", optional(only.as_ref().map(CustomerId::as_str)));
         }
         let context = self.wire.context(own, &tables);
         let documents = self.wire.ask(&question.request, &question.rows, &context).await?;
-        let context = Value::from(context);
         let scope = self.wire.scope(&context, &tables);
         let mut told: HashMap<Option<&str>, Result<Option<CustomerFacts>, String>> = HashMap::new();
         for row in rows(&documents, &question.rows)? {
@@ -177,18 +176,20 @@ impl RestConnector {
         let mut own = header_context(header, &self.capabilities);
         let asked = insert_lines(operation, lines, &mut own)?;
         let tables = self.wire.tables(&question.needs).await?;
-        let context = self.wire.context(own.clone(), &tables);
+        let kept = operation.absent.as_ref().map(|_| own.clone());
+        let context = self.wire.context(own, &tables);
         let documents = self.wire.ask(&question.request, &question.rows, &context).await?;
         let mut reply = Reply::default();
         {
-            let context = Value::from(context);
             let scope = Scope {
                 unit: asked.unit.as_deref(),
                 quantity: asked.quantity.clone(),
                 currency: Some(header.currency.as_str()),
                 ..self.wire.scope(&context, &tables)
             };
-            for row in rows(&documents, &question.rows)? {
+            let rows = rows(&documents, &question.rows)?;
+            reply.prices.reserve(rows.len());
+            for row in rows {
                 match operation.fields.read(row, &scope, header.currency) {
                     Some(price) => reply.prices.push(price),
                     None => reply.unreadable += 1,
@@ -197,7 +198,7 @@ impl RestConnector {
             }
             reply.stock = join(reply.stock);
         }
-        if let Some(absent) = &operation.absent {
+        if let (Some(absent), Some(mut own)) = (&operation.absent, kept) {
             let told: HashSet<&str> = reply.prices.iter().map(|row| row.sku.as_str()).collect();
             let missing: Vec<AskedLine> =
                 lines.iter().filter(|line| !told.contains(line.sku.as_str())).cloned().collect();
@@ -215,12 +216,11 @@ impl RestConnector {
         let tables = self.wire.tables(&question.needs).await?;
         let context = self.wire.context(own, &tables);
         let documents = self.wire.ask(&question.request, &question.rows, &context).await?;
-        let context = Value::from(context);
         let scope = self.wire.scope(&context, &tables);
         let mut outcomes = Vec::new();
         for row in rows(&documents, &question.rows)? {
             if let (Ok(Some(sku)), Some(said)) = (absent.sku.text(row, &scope), absent.outcome.of(row)) {
-                outcomes.push(PriceRow { sku, unit: None, quantity: None, said });
+                outcomes.push(PriceRow { sku: sku.into_owned(), unit: None, quantity: None, said });
             }
         }
         Ok(outcomes)
@@ -239,21 +239,17 @@ impl RestConnector {
             }
         };
         let mut own = header_context(header, &self.capabilities);
-        own.insert(
-            "skus".to_owned(),
-            Value::from(skus.iter().map(|sku| Value::from(sku.as_str())).collect::<Vec<_>>()),
-        );
+        own.insert("skus", Value::from(skus.iter().map(|sku| Value::from(sku.as_str())).collect::<Vec<_>>()));
         let mut reply = Reply::default();
         let mut stock: Vec<StockRow> = Vec::new();
         // One after the other: the permit of this call stands for one request at a time.
         for location in locations {
             let mut own = own.clone();
             if let Some(location) = location {
-                own.insert("location".to_owned(), Value::from(location));
+                own.insert("location", Value::from(location));
             }
             let context = self.wire.context(own, &tables);
             let documents = self.wire.ask(&operation.question.request, &operation.question.rows, &context).await?;
-            let context = Value::from(context);
             let scope =
                 Scope { currency: Some(header.currency.as_str()), location, ..self.wire.scope(&context, &tables) };
             for row in rows(&documents, &operation.question.rows)? {
@@ -265,6 +261,30 @@ impl RestConnector {
         }
         reply.stock = join(stock);
         Ok(reply)
+    }
+}
+
+/// One of `lines` in templates: a map of these three. A map of its own for each would be most of what a request costs.
+#[derive(Debug)]
+struct LineValue {
+    sku: Value,
+    unit: Value,
+    quantity: Value,
+}
+
+impl Object for LineValue {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let value = match key.as_str()? {
+            "sku" => &self.sku,
+            "unit" => &self.unit,
+            "quantity" => &self.quantity,
+            _ => return None,
+        };
+        Some(value.clone())
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Str(&["quantity", "sku", "unit"])
     }
 }
 
@@ -289,28 +309,28 @@ fn insert_lines(operation: &Prices, lines: &[AskedLine], context: &mut Context) 
         .iter()
         .map(|line| {
             let (unit, quantity) = text(line);
-            Value::from_iter_map(vec![
-                ("sku".into(), Value::from(line.sku.as_str())),
-                ("unit".into(), optional(unit.as_deref())),
-                ("quantity".into(), optional(quantity.as_deref())),
-            ])
+            Value::from_object(LineValue {
+                sku: line.sku.as_str().into(),
+                unit: optional(unit.as_deref()),
+                quantity: optional(quantity.as_deref()),
+            })
         })
         .collect();
-    context.insert("skus".to_owned(), Value::from(skus));
-    context.insert("lines".to_owned(), Value::from(rows));
+    context.insert("skus", Value::from(skus));
+    context.insert("lines", Value::from(rows));
     let mut shared = Shared { unit: None, quantity: None };
     if operation.batch.one_unit {
         if lines.iter().any(|line| line.unit != lines[0].unit) {
             return Err(ErpError::Unprepared("lines with different units in one call".into()));
         }
-        context.insert("unit".to_owned(), optional(unit.as_deref()));
+        context.insert("unit", optional(unit.as_deref()));
         shared.unit = unit;
     }
     if operation.batch.one_quantity {
         if lines.iter().any(|line| line.quantity != lines[0].quantity) {
             return Err(ErpError::Unprepared("lines with different quantities in one call".into()));
         }
-        context.insert("quantity".to_owned(), optional(quantity.as_deref()));
+        context.insert("quantity", optional(quantity.as_deref()));
         shared.quantity = quantity;
     }
     Ok(shared)
@@ -320,22 +340,22 @@ fn insert_lines(operation: &Prices, lines: &[AskedLine], context: &mut Context) 
 /// facts is no newer than they are, which somebody has to know.
 fn header_context(header: &Header, capabilities: &Capabilities) -> Context {
     let mut context = Context::from([
-        ("company".to_owned(), optional(header.company.as_ref().map(|id| id.as_str()))),
-        ("currency".to_owned(), Value::from(header.currency.as_str())),
-        ("price_date".to_owned(), date_value(header.price_date)),
+        ("company", optional(header.company.as_ref().map(|id| id.as_str()))),
+        ("currency", Value::from(header.currency.as_str())),
+        ("price_date", date_value(header.price_date)),
     ]);
     if let Some(list) = &header.for_list {
         // Whom it is for is not even null: a template that reads it fails.
-        context.insert("price_list".to_owned(), Value::from(list.as_str()));
+        context.insert("price_list", Value::from(list.as_str()));
         return context;
     }
     context.extend([
-        ("customer".to_owned(), optional(header.customer.as_ref().map(|id| id.as_str()))),
-        ("ship_to".to_owned(), optional(header.ship_to.as_ref().map(|id| id.as_str()))),
-        ("contract".to_owned(), optional(header.contract.as_ref().map(|id| id.as_str()))),
+        ("customer", optional(header.customer.as_ref().map(|id| id.as_str()))),
+        ("ship_to", optional(header.ship_to.as_ref().map(|id| id.as_str()))),
+        ("contract", optional(header.contract.as_ref().map(|id| id.as_str()))),
     ]);
     if capabilities.priced_by_facts {
-        context.insert("facts".to_owned(), facts_context(&header.facts.facts));
+        context.insert("facts", facts_context(&header.facts.facts));
     }
     context
 }

@@ -1,11 +1,13 @@
 //! From one row of an answer to the facts of one customer.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::condition::Conditions;
 use super::config::{CustomerRowConfig, RestConfigError};
-use super::field::{Field, Row, Scope};
+use super::field::{Field, Scope};
 use super::price_row::id;
+use super::selector::Row;
 use super::template::Templates;
 use crate::domain::{Currency, CustomerFacts, PriceListId};
 
@@ -61,7 +63,7 @@ impl CustomerFields {
     }
 
     /// Whose row it is; `None` is the public.
-    pub fn customer(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<String>, String> {
+    pub fn customer<'t>(&'t self, row: Row<'t>, scope: &'t Scope<'_>) -> Result<Option<Cow<'t, str>>, String> {
         self.customer.as_ref().map_or(Ok(None), |field| field.text(row, scope))
     }
 
@@ -76,7 +78,7 @@ impl CustomerFields {
         let mut attributes = BTreeMap::new();
         for (name, field) in &self.attributes {
             if let Some(text) = field.text(row, scope)? {
-                attributes.insert(name.clone(), text);
+                attributes.insert(name.clone(), text.into_owned());
             }
         }
         Ok(Some(CustomerFacts {

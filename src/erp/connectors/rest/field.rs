@@ -1,4 +1,4 @@
-//! Reading one value out of a row: selectors and fields.
+//! Reading one value out of a row.
 //!
 //! A field never fails a whole answer: what it cannot read is a text that says why, and the row it belongs to fails.
 
@@ -10,11 +10,11 @@ use jiff::civil::Date;
 use minijinja::Value as TemplateValue;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use serde_json::Value as Json;
-use serde_json_path::JsonPath;
 
 use super::config::RestConfigError;
+use super::document::Content;
 use super::number::{Notation, NumberError, divide_exactly, read_decimal};
+use super::selector::{Row, Selector};
 use super::template::{Place, Template, Templates};
 use crate::domain::{Money, Quantity};
 
@@ -84,79 +84,14 @@ pub struct Scope<'a> {
     pub location: Option<&'a str>,
 }
 
-/// A row and, for a row within a row, the outer one.
-#[derive(Clone, Copy)]
-pub struct Row<'a> {
-    pub here: &'a Json,
-    pub outer: Option<&'a Json>,
-}
-
-impl<'a> Row<'a> {
-    pub fn new(here: &'a Json) -> Self {
-        Self { here, outer: None }
-    }
-
-    pub fn inner(self, here: &'a Json) -> Self {
-        Self { here, outer: Some(self.here) }
-    }
-}
-
-/// A compiled selector.
-#[derive(Clone, Debug)]
-pub struct Selector {
-    path: JsonPath,
-    /// Written `^$`: starts at the outer row.
-    outer: bool,
-}
-
-impl Selector {
-    pub fn compile(key: &str, text: &str) -> Result<Self, RestConfigError> {
-        let (outer, path) = match text.strip_prefix('^') {
-            Some(path) => (true, path),
-            None => (false, text),
-        };
-        JsonPath::parse(path)
-            .map(|path| Self { path, outer })
-            .map_err(|error| RestConfigError::new(key, format!("{text:?} is not a JSONPath: {error}")))
-    }
-
-    pub fn all<'a>(&self, row: Row<'a>) -> Vec<&'a Json> {
-        let root = if self.outer { row.outer.unwrap_or(row.here) } else { row.here };
-        self.path.query(root).all()
-    }
-
-    /// The elements of the one list it finds; an object is a list of one. `None`: it finds nothing or null.
-    pub fn list<'a>(&self, row: Row<'a>) -> Result<Option<&'a [Json]>, String> {
-        let mut found = self.all(row).into_iter();
-        match (found.next(), found.next()) {
-            (_, Some(_)) => Err("the rows' selector finds more than one list".into()),
-            (None | Some(Json::Null), _) => Ok(None),
-            (Some(Json::Array(items)), _) => Ok(Some(items)),
-            (Some(object @ Json::Object(_)), _) => Ok(Some(std::slice::from_ref(object))),
-            (Some(_), _) => Err("the rows' selector finds no list".into()),
-        }
-    }
-
-    /// The one value it finds; null and the empty text are nothing.
-    pub fn one<'a>(&self, row: Row<'a>) -> Result<Option<&'a Json>, String> {
-        let mut found = self.all(row).into_iter();
-        match (found.next(), found.next()) {
-            (_, Some(_)) => Err("finds more than one value".into()),
-            (None | Some(Json::Null), _) => Ok(None),
-            (Some(Json::String(text)), _) if text.trim().is_empty() => Ok(None),
-            (Some(value), _) => Ok(Some(value)),
-        }
-    }
-}
-
 /// The text of a single value, numbers digit for digit.
-pub fn scalar(value: &Json) -> Option<Cow<'_, str>> {
-    match value {
-        Json::Null => Some("null".into()),
-        Json::Bool(flag) => Some(if *flag { "true" } else { "false" }.into()),
-        Json::Number(number) => Some(number.to_string().into()),
-        Json::String(text) => Some(text.as_str().into()),
-        Json::Array(_) | Json::Object(_) => None,
+pub fn scalar(content: Content<'_>) -> Option<Cow<'_, str>> {
+    match content {
+        Content::Null => Some("null".into()),
+        Content::Bool(flag) => Some(if flag { "true" } else { "false" }.into()),
+        Content::Number(digits) => Some(digits.into()),
+        Content::Text(text) => Some(text),
+        Content::Array(_) | Content::Object { .. } => None,
     }
 }
 
@@ -236,61 +171,13 @@ impl Field {
     }
 
     /// What the row says here; `None` is nothing.
-    pub fn text(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<String>, String> {
+    pub fn text<'t>(&'t self, row: Row<'t>, scope: &'t Scope<'_>) -> Result<Option<Cow<'t, str>>, String> {
         for way in &self.ways {
-            if let Some(text) = self.try_way(way, row, scope).map_err(|why| format!("{}: {why}", self.name))? {
+            if let Some(text) = way.text(row, scope).map_err(|why| format!("{}: {why}", self.name))? {
                 return Ok(Some(text));
             }
         }
         Ok(None)
-    }
-
-    fn try_way(&self, way: &Way, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<String>, String> {
-        let told = match (&way.at, way.asked) {
-            (Some(at), _) => match at.one(row)? {
-                // JSON's own numbers have a point, whatever the texts have.
-                Some(Json::Number(number)) => Some(in_notation(number.to_string(), scope.quantities)),
-                Some(value) => Some(scalar(value).ok_or("is not a single value")?.into_owned()),
-                None => None,
-            },
-            (None, Some(Asked::Unit)) => scope.unit.map(str::to_owned),
-            (None, Some(Asked::Quantity)) => scope.quantity.clone(),
-            (None, Some(Asked::Currency)) => scope.currency.map(str::to_owned),
-            (None, Some(Asked::Location)) => scope.location.map(str::to_owned),
-            (None, None) => None,
-        };
-        let told = match (told, &way.divide_by) {
-            (Some(told), Some(divisor)) => match divisor.one(row)?.and_then(scalar) {
-                Some(divisor) => {
-                    let figure = |text: &str| {
-                        let text =
-                            if scope.quantities.decimal_comma { text.replace(',', ".") } else { text.to_owned() };
-                        wide_decimal(&text).map_err(|why| format!("{:?} {why}", clip(&text)))
-                    };
-                    divide_exactly(figure(&told)?, figure(&divisor)?)
-                        .map(|quotient| in_notation(quotient.to_string(), scope.quantities))
-                }
-                None => None,
-            },
-            (told, _) => told,
-        };
-        let Some(told) = told else {
-            let Some(default) = &way.default else { return Ok(None) };
-            let text = scope.templates.render(default, scope.context).map_err(|error| error.to_string())?;
-            return Ok((!text.is_empty()).then_some(text));
-        };
-        let meant = match way.map.get(&told) {
-            Some(meant) => meant.clone(),
-            None if way.map.is_empty() => told,
-            None => return Err(format!("{told:?} is not among the declared texts")),
-        };
-        match &way.lookup {
-            Some(lookup) => match scope.lookups.get(lookup).and_then(|table| table.entries.get(&meant)) {
-                Some(translated) => Ok(Some(translated.clone())),
-                None => Err(format!("the lookup {lookup} does not know {meant:?}")),
-            },
-            None => Ok(Some(meant)),
-        }
     }
 
     fn decimal(&self, row: Row<'_>, scope: &Scope<'_>, notation: Notation) -> Result<Option<Decimal>, String> {
@@ -342,6 +229,53 @@ impl Field {
     }
 }
 
+impl Way {
+    fn text<'t>(&'t self, row: Row<'t>, scope: &'t Scope<'_>) -> Result<Option<Cow<'t, str>>, String> {
+        let Some(told) = self.told(row, scope)? else {
+            let Some(default) = &self.default else { return Ok(None) };
+            let text = scope.templates.render(default, scope.context).map_err(|error| error.to_string())?;
+            return Ok((!text.is_empty()).then_some(text.into()));
+        };
+        let meant = match self.map.get(&*told) {
+            Some(meant) => meant.into(),
+            None if self.map.is_empty() => told,
+            None => return Err(format!("{told:?} is not among the declared texts")),
+        };
+        match &self.lookup {
+            Some(lookup) => match scope.lookups.get(lookup).and_then(|table| table.entries.get(&*meant)) {
+                Some(translated) => Ok(Some(translated.into())),
+                None => Err(format!("the lookup {lookup} does not know {meant:?}")),
+            },
+            None => Ok(Some(meant)),
+        }
+    }
+
+    /// Before it is translated.
+    fn told<'t>(&'t self, row: Row<'t>, scope: &'t Scope<'_>) -> Result<Option<Cow<'t, str>>, String> {
+        let told = match (&self.at, self.asked) {
+            (Some(at), _) => match at.one(row)? {
+                // JSON's own numbers have a point, whatever the texts have.
+                Some(Content::Number(digits)) => Some(in_notation(digits.into(), scope.quantities)),
+                Some(content) => Some(scalar(content).ok_or("is not a single value")?),
+                None => None,
+            },
+            (None, Some(Asked::Unit)) => scope.unit.map(Cow::from),
+            (None, Some(Asked::Quantity)) => scope.quantity.as_deref().map(Cow::from),
+            (None, Some(Asked::Currency)) => scope.currency.map(Cow::from),
+            (None, Some(Asked::Location)) => scope.location.map(Cow::from),
+            (None, None) => None,
+        };
+        let (Some(told), Some(divisor)) = (&told, &self.divide_by) else { return Ok(told) };
+        let Some(divisor) = divisor.one(row)?.and_then(scalar) else { return Ok(None) };
+        let figure = |text: &str| {
+            let text = if scope.quantities.decimal_comma { text.replace(',', ".").into() } else { Cow::from(text) };
+            wide_decimal(&text).map_err(|why| format!("{:?} {why}", clip(&text)))
+        };
+        Ok(divide_exactly(figure(told)?, figure(&divisor)?)
+            .map(|quotient| in_notation(quotient.to_string().into(), scope.quantities)))
+    }
+}
+
 /// A figure that only takes part in a division may be finer than what can be carried.
 fn wide_decimal(text: &str) -> Result<Decimal, NumberError> {
     read_decimal(text, Notation::default()).or_else(|why| match why {
@@ -351,8 +285,8 @@ fn wide_decimal(text: &str) -> Result<Decimal, NumberError> {
 }
 
 /// A number of ours as the ERP would write it.
-fn in_notation(text: String, notation: Notation) -> String {
-    if notation.decimal_comma { text.replace('.', ",") } else { text }
+fn in_notation(text: Cow<'_, str>, notation: Notation) -> Cow<'_, str> {
+    if notation.decimal_comma { text.replace('.', ",").into() } else { text }
 }
 
 /// ERP text for a log line.

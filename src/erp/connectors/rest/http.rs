@@ -9,9 +9,9 @@ use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HeaderValue};
-use serde_json::Value as Json;
 
 use super::config::{HttpConfig, RestConfigError};
+use super::document::Document;
 use super::request::Prepared;
 use crate::erp::ErpError;
 
@@ -30,12 +30,34 @@ pub struct Http {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    pub body: Vec<u8>,
     /// Unpacked.
-    pub body_bytes: usize,
-    /// Absent where the body is not JSON; then `unreadable` says why.
-    pub json: Option<Json>,
-    pub unreadable: Option<String>,
+    pub body: Body,
+}
+
+#[derive(Debug)]
+pub enum Body {
+    Json(Document),
+    Other { bytes: Vec<u8>, why: String },
+}
+
+impl Body {
+    pub fn read(bytes: Vec<u8>) -> Self {
+        Document::read(bytes).map_or_else(|(bytes, why)| Body::Other { bytes, why }, Body::Json)
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Body::Json(document) => document.bytes(),
+            Body::Other { bytes, .. } => bytes,
+        }
+    }
+
+    pub fn document(&self) -> Option<&Document> {
+        match self {
+            Body::Json(document) => Some(document),
+            Body::Other { .. } => None,
+        }
+    }
 }
 
 impl Http {
@@ -93,11 +115,7 @@ impl Http {
         let status = response.status().as_u16();
         let packed = self.read(response).await?;
         let body = if packed.starts_with(&GZIP_MAGIC) { unpack(&packed, self.answer_max)? } else { packed };
-        let (json, unreadable) = match read_json(&body) {
-            Ok(json) => (Some(json), None),
-            Err(why) => (None, Some(why)),
-        };
-        Ok(Answer { status, body_bytes: body.len(), body, json, unreadable })
+        Ok(Answer { status, body: Body::read(body) })
     }
 
     async fn read(&self, mut response: reqwest::Response) -> Result<Vec<u8>, ErpError> {
@@ -134,12 +152,6 @@ fn unpack(packed: &[u8], limit: usize) -> Result<Vec<u8>, ErpError> {
     if body.len() > limit { Err(too_large(limit)) } else { Ok(body) }
 }
 
-/// Depth is bounded by the parser.
-fn read_json(body: &[u8]) -> Result<Json, String> {
-    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(body).map_err(|error| error.to_string())
-}
-
 /// An error with its causes: the outermost alone says little.
 fn causes(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
@@ -167,15 +179,6 @@ mod tests {
         assert!(matches!(unpack(&packed, 4096), Err(ErpError::Garbled(_))));
         assert_eq!(unpack(&packed, 1 << 20).unwrap().len(), 1 << 20);
         assert!(matches!(unpack(&packed[..packed.len() / 2], 1 << 20), Err(ErpError::Garbled(_))));
-    }
-
-    #[test]
-    fn json_of_any_depth_is_read_or_refused_without_harm() {
-        assert!(read_json(b"\xef\xbb\xbf{\"a\": 1}").is_ok());
-        assert!(read_json("[".repeat(100_000).as_bytes()).is_err());
-        assert!(read_json(b"{\"a\": 1").is_err());
-        assert!(read_json(b"{\"a\": \"\xe9\"}").is_err());
-        assert_eq!(read_json(b"[0.10000000000000000001]").unwrap()[0].to_string(), "0.10000000000000000001");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Any ERP that speaks JSON over HTTP, described by a preset file: no code per ERP.
 //!
 //! Owns: the preset's format ([`config`], [`row_config`]), the templates its requests are written with ([`template`]),
-//! the selectors its answers are read with ([`field`], [`condition`]), the way to the ERP with session, lookups, pages
-//! and verdicts (`wire`), and exact numbers ([`number`]). `connector` joins them behind the trait all kinds share.
+//! its answers as read (`document`), what they are read with ([`selector`], [`field`], [`condition`]), the way to the ERP
+//! with session, lookups, pages and verdicts (`wire`), and exact numbers ([`number`]). `connector` joins them behind the
+//! trait all kinds share.
 //!
 //! Never: matches rows to asked lines, caches prices or stock, retries (but once for a session that ended), waits for
 //! permits or budgets; all that is the same for every kind and stands elsewhere. No number passes through a float.
@@ -14,6 +15,7 @@ pub mod condition;
 pub mod config;
 mod connector;
 mod customer_row;
+mod document;
 pub mod field;
 mod http;
 pub mod number;
@@ -21,6 +23,7 @@ mod operations;
 mod price_row;
 mod request;
 pub mod row_config;
+pub mod selector;
 mod stock_row;
 pub mod template;
 mod verdict;

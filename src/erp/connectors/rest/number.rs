@@ -28,11 +28,43 @@ pub enum NumberError {
 
 /// Reads a decimal exactly. The scale is kept as written; exponents are worked out.
 pub fn read_decimal(text: &str, notation: Notation) -> Result<Decimal, NumberError> {
-    let mut number = Digits::read(text.trim_matches(' '), notation.decimal_comma)?;
+    let text = text.trim_matches(' ');
+    if let Some(value) = read_plain(text, notation) {
+        return Ok(value);
+    }
+    let mut number = Digits::read(text, notation.decimal_comma)?;
     if let Some(decimals) = notation.decimals {
         number.round(i64::from(decimals));
     }
     number.fit()
+}
+
+/// What nearly every number is: up to 18 digits, perhaps with a point among them, and nothing to round. `None` says
+/// nothing.
+fn read_plain(text: &str, notation: Notation) -> Option<Decimal> {
+    const DIGITS_MAX: usize = 18;
+    let point = if notation.decimal_comma { b',' } else { b'.' };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let mut number = 0u64;
+    let mut fraction_start = None;
+    if digits.len() > DIGITS_MAX + 1 {
+        return None;
+    }
+    for (index, byte) in digits.bytes().enumerate() {
+        match byte {
+            b'0'..=b'9' => number = number * 10 + u64::from(byte - b'0'),
+            _ if byte == point && index > 0 && fraction_start.is_none() => fraction_start = Some(index + 1),
+            _ => return None,
+        }
+    }
+    let fraction = fraction_start.map(|start| digits.len() - start);
+    let count = digits.len() - usize::from(fraction.is_some());
+    let decimals_max = notation.decimals.map_or(FRACTION_DIGITS_MAX, |most| FRACTION_DIGITS_MAX.min(most.into()));
+    if count == 0 || count > DIGITS_MAX || fraction == Some(0) || fraction.is_some_and(|count| count > decimals_max) {
+        return None;
+    }
+    let signed = if digits.len() < text.len() { -(number as i64) } else { number as i64 };
+    Some(Decimal::new(signed, fraction.unwrap_or(0) as u32))
 }
 
 /// `digits * 10^-scale`.
@@ -146,6 +178,8 @@ pub fn divide_exactly(dividend: Decimal, divisor: Decimal) -> Option<Decimal> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn read(text: &str) -> Result<String, NumberError> {
@@ -198,6 +232,32 @@ mod tests {
             assert_eq!(read(text), Err(why), "{text}");
         }
         assert_eq!(read(&"1".repeat(1000)), Err(NumberError::Malformed));
+    }
+
+    proptest! {
+        #[test]
+        fn a_plain_number_is_what_it_is_digit_by_digit(
+            text in "-?[0-9]{0,20}([.,][0-9]{0,11})?(e-?[0-9])?",
+            decimal_comma in any::<bool>(),
+            decimals in prop::option::of(0u8..10),
+        ) {
+            let notation = Notation { decimal_comma, decimals };
+            if let Some(plain) = read_plain(&text, notation) {
+                let mut number = Digits::read(&text, decimal_comma).unwrap();
+                if let Some(decimals) = decimals {
+                    number.round(i64::from(decimals));
+                }
+                // With its scale and its sign.
+                prop_assert_eq!(plain.to_string(), number.fit().unwrap().to_string());
+            }
+        }
+    }
+
+    #[test]
+    fn most_numbers_are_plain() {
+        for (text, want) in [("35.8100", true), ("-7", true), ("0.30", true), ("1e2", false), ("0.0000000001", false)] {
+            assert_eq!(read_plain(text, Notation::default()).is_some(), want, "{text}");
+        }
     }
 
     #[test]

@@ -8,9 +8,10 @@ use super::config::{
     PublicConfig, RequestConfig, RestConfig, RestConfigError, SharesByListConfig, StockConfig, ZeroPrice,
 };
 use super::customer_row::CustomerFields;
-use super::field::{Field, Selector};
+use super::field::Field;
 use super::price_row::{Outcome, PriceFields};
 use super::request::Request;
+use super::selector::Selector;
 use super::stock_row::StockFields;
 use super::template::Templates;
 use super::wire::Wire;

@@ -3,9 +3,12 @@
 //! A row is believed whole or not at all: whatever of it cannot be read fails the line, with a text for the log. A
 //! price that is null is "no price", never zero.
 
+use std::borrow::Cow;
+
 use super::condition::Conditions;
 use super::config::{OutcomeConfig, PriceRowConfig, RestConfigError, ZeroPrice};
-use super::field::{Field, Row, Scope, Selector};
+use super::field::{Field, Scope};
+use super::selector::{Row, Selector};
 use super::template::Templates;
 use crate::domain::{
     Currency, Factor, Money, PriceBreak, PriceComponent, PriceListId, PricedLine, Quantity, TaxBasis, Terms, ToldScope,
@@ -235,7 +238,7 @@ impl PriceFields {
             },
             Err(why) => ((None, None), Said::Failed(why)),
         };
-        Some(PriceRow { sku, unit, quantity, said })
+        Some(PriceRow { sku: sku.into_owned(), unit, quantity, said })
     }
 
     fn read_line(&self, row: Row<'_>, scope: &Scope<'_>, asked: Currency) -> Result<Said<PricedLine>, String> {
@@ -296,7 +299,7 @@ impl PriceFields {
     fn read_units(&self, row: Row<'_>, scope: &Scope<'_>, base: Option<&Unit>) -> Result<Vec<(Unit, Factor)>, String> {
         let mut units: Vec<(Unit, Factor)> = Vec::new();
         let Some((rows, unit, factor)) = &self.units else { return Ok(units) };
-        for inner in rows.list(row)?.unwrap_or_default() {
+        for inner in rows.list(row)?.into_iter().flatten() {
             let inner = row.inner(inner);
             let Some(name) = unit.parse(inner, scope, Unit::new)? else { continue };
             let value = match factor.quantity(inner, scope) {
@@ -331,7 +334,7 @@ impl PriceFields {
     fn read_breaks(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Vec<PriceBreak>, String> {
         let mut breaks: Vec<PriceBreak> = Vec::new();
         let Some((rows, minimum, price)) = &self.breaks else { return Ok(breaks) };
-        for inner in rows.list(row)?.unwrap_or_default() {
+        for inner in rows.list(row)?.into_iter().flatten() {
             let inner = row.inner(inner);
             let (Some(min_quantity), Some(net_price)) = (minimum.quantity(inner, scope)?, price.money(inner, scope)?)
             else {
@@ -354,13 +357,13 @@ impl PriceFields {
     fn read_components(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Vec<PriceComponent>, String> {
         let mut components = Vec::new();
         let Some(parts) = &self.components else { return Ok(components) };
-        for inner in parts.rows.list(row)?.unwrap_or_default() {
+        for inner in parts.rows.list(row)?.into_iter().flatten() {
             let inner = row.inner(inner);
             let (Some(kind), Some(amount)) = (parts.kind.text(inner, scope)?, parts.amount.money(inner, scope)?) else {
                 return Err("a component lacks its kind or its amount".into());
             };
             components.push(PriceComponent {
-                kind,
+                kind: kind.into_owned(),
                 code: text(&parts.code, inner, scope)?.unwrap_or_default(),
                 label: text(&parts.label, inner, scope)?.unwrap_or_default(),
                 amount,
@@ -376,7 +379,7 @@ fn not_negative(what: &str, price: Money) -> Result<(), String> {
 }
 
 fn text(field: &Option<Field>, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<String>, String> {
-    field.as_ref().map_or(Ok(None), |field| field.text(row, scope))
+    field.as_ref().map_or(Ok(None), |field| field.text(row, scope).map(|text| text.map(Cow::into_owned)))
 }
 
 fn money(field: &Option<Field>, row: Row<'_>, scope: &Scope<'_>) -> Result<Option<Money>, String> {

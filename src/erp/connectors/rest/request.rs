@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use minijinja::Value;
 
 use super::config::{RequestConfig, RestConfigError};
-use super::field::Selector;
+use super::selector::Selector;
 use super::template::{Place, Template, Templates};
 use crate::erp::ErpError;
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use super::condition::Conditions;
 use super::config::{IncomingConfig, OutcomeConfig, RestConfigError, StockRowConfig};
-use super::field::{Field, Row, Scope, Selector};
+use super::field::{Field, Scope};
 use super::price_row::{Outcome, id, quantity};
+use super::selector::{Row, Selector};
 use super::template::Templates;
 use crate::domain::{Incoming, LocationId, LocationLevel, Quantity, Stock, Unit};
 use crate::erp::connector::{Said, StockRow};
@@ -95,17 +96,17 @@ impl StockFields {
             None if self.untracked.hold(row) => Said::Told(Stock::Untracked),
             None => self.read_levels(row, scope).map_or_else(Said::Failed, Said::Told),
         };
-        Some(StockRow { sku, said })
+        Some(StockRow { sku: sku.into_owned(), said })
     }
 
     fn read_levels(&self, row: Row<'_>, scope: &Scope<'_>) -> Result<Stock, String> {
         let base_unit = id(&self.base_unit, row, scope, Unit::new)?;
         let rows = self.rows.list(row)?.ok_or("the row tells no stock")?;
-        let mut locations: Vec<LocationLevel> = Vec::with_capacity(rows.len());
+        let mut locations: Vec<LocationLevel> = Vec::with_capacity(rows.clone().count());
         let mut incoming = Vec::new();
         for inner in rows {
             // A row that is itself the location has no outer row.
-            let inner = if std::ptr::eq(inner, row.here) { row } else { row.inner(inner) };
+            let inner = if inner == row.here { row } else { row.inner(inner) };
             let location = match id(&self.location, inner, scope, LocationId::new)? {
                 Some(location) => location,
                 None => asked_location(scope)?,
@@ -156,7 +157,7 @@ impl IncomingFields {
         at: Option<&LocationId>,
         into: &mut Vec<Incoming>,
     ) -> Result<(), String> {
-        for inner in self.rows.list(row)?.unwrap_or_default() {
+        for inner in self.rows.list(row)?.into_iter().flatten() {
             let inner = row.inner(inner);
             let location = match (id(&self.location, inner, scope, LocationId::new)?, at) {
                 (Some(location), _) => location,

@@ -2,11 +2,11 @@
 //!
 //! The preset's rules come first, in order; then the status speaks. Pure.
 
-use serde_json::Value as Json;
-
-use super::condition::says_something;
+use super::condition::{says_something, text_of};
 use super::config::{ErrorKind, ErrorRuleConfig, RestConfigError};
-use super::field::{Row, Selector, clip, scalar};
+use super::field::clip;
+use super::http::Body;
+use super::selector::{Row, Selector};
 
 /// What to make of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,10 +73,9 @@ impl Rules {
             .map(Self)
     }
 
-    /// `json` is absent where the body is none.
-    pub fn judge(&self, status: u16, body: &[u8], json: Option<&Json>) -> Verdict {
+    pub fn judge(&self, status: u16, body: &Body) -> Verdict {
         for rule in &self.0 {
-            if let Some(said) = rule.applies(status, body, json) {
+            if let Some(said) = rule.applies(status, body) {
                 return match rule.kind {
                     ErrorKind::Fine => Verdict::Good,
                     kind => Verdict::Bad(kind, format!("HTTP {status}{said}")),
@@ -90,13 +89,14 @@ impl Rules {
             502 => ErrorKind::Unreachable,
             _ => ErrorKind::Refused,
         };
-        Verdict::Bad(kind, format!("HTTP {status}: {}", clip(&String::from_utf8_lossy(&body[..body.len().min(500)]))))
+        let begin = &body.bytes()[..body.bytes().len().min(500)];
+        Verdict::Bad(kind, format!("HTTP {status}: {}", clip(&String::from_utf8_lossy(begin))))
     }
 }
 
 impl Rule {
     /// What the answer said, if the rule fits.
-    fn applies(&self, status: u16, body: &[u8], json: Option<&Json>) -> Option<String> {
+    fn applies(&self, status: u16, body: &Body) -> Option<String> {
         let status_fits = self.statuses.is_empty()
             || self.statuses.iter().any(|test| match *test {
                 StatusTest::Exactly(exactly) => exactly == status,
@@ -106,24 +106,21 @@ impl Rule {
             return None;
         }
         if let Some(part) = &self.body_contains
-            && !contains(body, part.as_bytes())
+            && !contains(body.bytes(), part.as_bytes())
         {
             return None;
         }
         let Some(at) = &self.at else { return Some(String::new()) };
-        let found = at.all(Row::new(json?));
-        let text = |value: &Json| scalar(value).map_or_else(|| value.to_string(), |text| text.into_owned());
-        found
-            .into_iter()
-            .filter(|value| match (&self.is, &self.contains) {
-                (None, None) => says_something(value),
+        at.all(Row::new(body.document()?.root()))
+            .filter(|&node| match (&self.is, &self.contains) {
+                (None, None) => says_something(node),
                 (is, parts) => {
-                    let text = text(value);
-                    is.as_ref().is_none_or(|is| is.contains(&text))
+                    let text = text_of(node);
+                    is.as_ref().is_none_or(|is| is.iter().any(|one| *one == text))
                         && parts.as_ref().is_none_or(|parts| parts.iter().any(|part| text.contains(part.as_str())))
                 }
             })
-            .map(|value| format!(": {}", clip(&text(value))))
+            .map(|node| format!(": {}", clip(&text_of(node))))
             .next()
     }
 }
@@ -149,7 +146,7 @@ mod tests {
             errors: Vec<ErrorRuleConfig>,
         }
         let rules = Rules::compile(&toml::from_str::<File>(rules).unwrap().errors).unwrap();
-        rules.judge(status, body.as_bytes(), serde_json::from_str(body).ok().as_ref())
+        rules.judge(status, &Body::read(body.into()))
     }
 
     fn kind(verdict: Verdict) -> Option<ErrorKind> {

@@ -13,23 +13,24 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use minijinja::Value;
-use serde_json::Value as Json;
+use minijinja::{Value, context};
 use tokio::sync::Mutex;
 
 use super::auth::Auth;
 use super::config::{ErrorKind, LookupConfig, NumbersConfig, RestConfig, RestConfigError};
-use super::field::{Field, LookupTables, Row, Scope, Selector, Table};
-use super::http::{Answer, Http};
+use super::document::{Document, Nodes};
+use super::field::{Field, LookupTables, Scope, Table};
+use super::http::{Answer, Body, Http};
 use super::number::Notation;
 use super::request::{Request, compile_headers, render_headers};
+use super::selector::{Row, Selector};
 use super::template::{FromIterMap, Template, Templates, from_toml};
 use super::verdict::{Rules, Verdict};
 use crate::clock::{Clock, Mono};
 use crate::erp::ErpError;
 
 /// What templates see of one call.
-pub type Context = BTreeMap<String, Value>;
+pub type Context = BTreeMap<&'static str, Value>;
 
 /// The way to one ERP.
 pub struct Wire {
@@ -86,10 +87,7 @@ impl Wire {
             .collect::<Result<Vec<_>, _>>()?;
         let zone = config.time_zone.as_deref().unwrap_or("UTC");
         let time_zone = TimeZone::get(zone).map_err(|error| RestConfigError::new("time_zone", error))?;
-        let base = Context::from([
-            ("vars".to_owned(), Value::from_iter_map(vars)),
-            ("secret".to_owned(), Value::from_iter_map(secrets)),
-        ]);
+        let base = Context::from([("vars", Value::from_iter_map(vars)), ("secret", Value::from_iter_map(secrets))]);
         let lookups = config
             .lookups
             .iter()
@@ -202,17 +200,16 @@ impl Wire {
         let needed = self.tables(&lookup.needs).await?;
         let context = self.context(Context::new(), &needed);
         let documents = self.ask(&lookup.request, &lookup.rows, &context).await?;
-        let value = Value::from(context);
-        let scope = self.scope(&value, &needed);
+        let scope = self.scope(&context, &needed);
         let mut entries: HashMap<String, Option<String>> = HashMap::new();
         for row in rows(&documents, &lookup.rows)? {
             let wrong = |why| ErpError::Garbled(format!("{}: {why}", lookup.request.key));
             let pair = (lookup.key.text(row, &scope).map_err(wrong)?, lookup.value.text(row, &scope).map_err(wrong)?);
             if let (Some(key), Some(value)) = pair {
                 // Two meanings are none.
-                let told = Some(value);
+                let told = Some(value.into_owned());
                 entries
-                    .entry(key)
+                    .entry(key.into_owned())
                     .and_modify(|known| {
                         if *known != told {
                             *known = None
@@ -229,19 +226,19 @@ impl Wire {
     }
 
     /// A call's own values with the preset's and the lookups'.
-    pub fn context(&self, own: Context, lookups: &LookupTables) -> Context {
+    pub fn context(&self, own: Context, lookups: &LookupTables) -> Value {
         let mut context = self.base.clone();
         let today = self.clock.read().wall.to_jiff().to_zoned(self.time_zone.clone()).date();
-        context.insert("today".to_owned(), date_value(today));
+        context.insert("today", date_value(today));
         let tables = lookups.iter().map(|(name, table)| (name.clone(), table.value.clone())).collect();
-        context.insert("lookup".to_owned(), Value::from_iter_map(tables));
+        context.insert("lookup", Value::from_iter_map(tables));
         context.extend(own);
-        context
+        Value::from_object(context)
     }
 
     /// Asks, page by page. At least one document; together they are no larger than one answer may be.
-    pub async fn ask(&self, request: &Request, list: &Selector, context: &Context) -> Result<Vec<Json>, ErpError> {
-        let Some(pages) = &request.pages else { return Ok(vec![self.ask_page(request, context).await?.0]) };
+    pub async fn ask(&self, request: &Request, list: &Selector, context: &Value) -> Result<Vec<Document>, ErpError> {
+        let Some(pages) = &request.pages else { return Ok(vec![self.ask_page(request, context).await?]) };
         let mut documents = Vec::new();
         let (mut next, mut offset, mut bytes) = (Value::from(()), 0usize, 0usize);
         for number in 1..=pages.max {
@@ -250,19 +247,18 @@ impl Wire {
                 ("offset".into(), Value::from(offset as u64)),
                 ("next".into(), next.clone()),
             ]);
-            let mut context = context.clone();
-            context.insert("page".to_owned(), page);
-            let (document, size) = self.ask_page(request, &context).await?;
-            bytes += size;
+            let context = context! { page, ..context.clone() };
+            let document = self.ask_page(request, &context).await?;
+            bytes += document.bytes().len();
             if bytes > self.answer_max {
                 return Err(ErpError::Garbled(format!("its pages are larger than {} bytes", self.answer_max)));
             }
-            let count = list_of(&document, list)?.len();
+            let count = list_of(&document, list)?.count();
             offset += count;
             let more = match &pages.next {
-                Some(selector) => match selector.one(Row::new(&document)).map_err(ErpError::Garbled)? {
-                    Some(value) => {
-                        let text = super::field::scalar(value)
+                Some(selector) => match selector.one(Row::new(document.root())).map_err(ErpError::Garbled)? {
+                    Some(content) => {
+                        let text = super::field::scalar(content)
                             .ok_or_else(|| ErpError::Garbled("the next page is not a single value".into()))?;
                         next = Value::from(text);
                         true
@@ -279,7 +275,7 @@ impl Wire {
         Err(ErpError::Garbled(format!("it has more than {} pages", pages.max)))
     }
 
-    async fn ask_page(&self, request: &Request, context: &Context) -> Result<(Json, usize), ErpError> {
+    async fn ask_page(&self, request: &Request, context: &Value) -> Result<Document, ErpError> {
         let Some(session) = self.auth.session() else {
             let answer = self.exchange(request, context, true).await?;
             return match self.judge(&answer) {
@@ -290,8 +286,7 @@ impl Wire {
         let mut repeated = false;
         loop {
             let opened = session.get(&self.clock, self.ask_login(&session.login)).await?;
-            let mut context = context.clone();
-            context.insert("session".to_owned(), opened.values.clone());
+            let context = context! { session => opened.values.clone(), ..context.clone() };
             let answer = self.exchange(request, &context, true).await?;
             match self.judge(&answer) {
                 Verdict::Good => return self.read(request, answer),
@@ -306,22 +301,21 @@ impl Wire {
         }
     }
 
-    async fn ask_login(&self, login: &Request) -> Result<Json, ErpError> {
-        let answer = self.exchange(login, &self.base, false).await?;
+    async fn ask_login(&self, login: &Request) -> Result<Document, ErpError> {
+        let answer = self.exchange(login, &Value::from_object(self.base.clone()), false).await?;
         match self.judge(&answer) {
-            Verdict::Good => self.read(login, answer).map(|(json, _)| json),
+            Verdict::Good => self.read(login, answer),
             // Not what it said: a login's answer may repeat the password.
             Verdict::Bad(kind, _) => Err(error(kind, format!("at login: HTTP {}", answer.status))),
         }
     }
 
-    async fn exchange(&self, request: &Request, context: &Context, prove: bool) -> Result<Answer, ErpError> {
-        let context = Value::from(context.clone());
-        let mut prepared = request.render(&self.templates, &context)?;
+    async fn exchange(&self, request: &Request, context: &Value, prove: bool) -> Result<Answer, ErpError> {
+        let mut prepared = request.render(&self.templates, context)?;
         let mut headers = HeaderMap::new();
-        render_headers(&self.headers, &self.templates, &context, &mut headers)?;
+        render_headers(&self.headers, &self.templates, context, &mut headers)?;
         if prove {
-            self.auth.apply(&self.templates, &context, &mut headers)?;
+            self.auth.apply(&self.templates, context, &mut headers)?;
         }
         headers.extend(std::mem::take(&mut prepared.headers));
         prepared.headers = headers;
@@ -332,7 +326,7 @@ impl Wire {
             Ok(answer) => tracing::debug!(
                 request = request.key,
                 status = answer.status,
-                bytes = answer.body_bytes,
+                bytes = answer.body.bytes().len(),
                 took_ms,
                 "ERP answered"
             ),
@@ -342,18 +336,15 @@ impl Wire {
     }
 
     fn judge(&self, answer: &Answer) -> Verdict {
-        self.rules.judge(answer.status, &answer.body, answer.json.as_ref())
+        self.rules.judge(answer.status, &answer.body)
     }
 
-    fn read(&self, request: &Request, answer: Answer) -> Result<(Json, usize), ErpError> {
-        match answer.json {
-            Some(json) => Ok((json, answer.body_bytes)),
-            None => Err(ErpError::Garbled(format!(
-                "{}: HTTP {}, not JSON: {}",
-                request.key,
-                answer.status,
-                answer.unreadable.unwrap_or_default()
-            ))),
+    fn read(&self, request: &Request, answer: Answer) -> Result<Document, ErpError> {
+        match answer.body {
+            Body::Json(document) => Ok(document),
+            Body::Other { why, .. } => {
+                Err(ErpError::Garbled(format!("{}: HTTP {}, not JSON: {why}", request.key, answer.status)))
+            }
         }
     }
 }
@@ -378,16 +369,16 @@ fn error(kind: ErrorKind, said: String) -> ErpError {
 
 /// The rows of all pages; `^$` in their selectors is the page. A document without the list is not an empty answer but a
 /// damaged one.
-pub fn rows<'a>(documents: &'a [Json], list: &Selector) -> Result<Vec<Row<'a>>, ErpError> {
+pub fn rows<'a>(documents: &'a [Document], list: &Selector) -> Result<Vec<Row<'a>>, ErpError> {
     let mut rows = Vec::new();
     for document in documents {
-        rows.extend(list_of(document, list)?.iter().map(|row| Row::new(document).inner(row)));
+        rows.extend(list_of(document, list)?.map(|row| Row::new(document.root()).inner(row)));
     }
     Ok(rows)
 }
 
-fn list_of<'a>(document: &'a Json, list: &Selector) -> Result<&'a [Json], ErpError> {
-    list.list(Row::new(document))
+fn list_of<'a>(document: &'a Document, list: &Selector) -> Result<Nodes<'a>, ErpError> {
+    list.list(Row::new(document.root()))
         .map_err(ErpError::Garbled)?
         .ok_or_else(|| ErpError::Garbled("the rows' selector finds nothing in it".into()))
 }
