@@ -13,7 +13,7 @@ use rust_decimal::Decimal;
 use triomphe::ThinArc;
 
 use super::book::Row;
-use super::text::Text;
+use super::text::{Text, write_text};
 use crate::clock::{Reading, Stamp, Timestamp};
 use crate::domain::{Currency, Factor, PriceComponent, PricedLine, Quantity, TaxBasis, ToldScope, Unit};
 
@@ -189,19 +189,17 @@ impl PriceRow {
         shapes: &Shapes,
         saved: bool,
     ) -> Self {
-        let net = line.net_price.to_string();
-        let list = line.list_price.map(|price| price.to_string()).unwrap_or_default();
-        let mut bytes = Vec::with_capacity(key.len() + net.len() + list.len() + line.breaks.len() * 32);
+        let mut bytes = Vec::with_capacity(key.len() + 32 + line.breaks.len() * 40);
         bytes.extend_from_slice(key);
-        bytes.extend_from_slice(net.as_bytes());
-        bytes.extend_from_slice(list.as_bytes());
+        let net_len = write_text(&mut bytes, line.net_price);
+        let list_len = line.list_price.map_or(0, |price| write_text(&mut bytes, price));
         let breaks = &line.breaks[..line.breaks.len().min(usize::from(u16::MAX))];
         for step in breaks {
-            let (minimum, price) = (step.min_quantity.to_string(), step.net_price.to_string());
             bytes.extend_from_slice(&step.min_quantity.get().serialize());
-            bytes.extend([len_u8(&minimum), len_u8(&price)]);
-            bytes.extend_from_slice(minimum.as_bytes());
-            bytes.extend_from_slice(price.as_bytes());
+            let lengths = bytes.len();
+            bytes.extend([0; 2]);
+            bytes[lengths] = write_text(&mut bytes, step.min_quantity);
+            bytes[lengths + 1] = write_text(&mut bytes, step.net_price);
         }
         let head = Head {
             stamp,
@@ -209,8 +207,8 @@ impl PriceRow {
             shape: shapes.share(PriceShape::of(line, ends)),
             breaks: breaks.len() as u16,
             key_len: u8::try_from(key.len()).expect("a row key is at most 64 + 64 + 18 bytes"),
-            net_len: len_u8(&net),
-            list_len: len_u8(&list),
+            net_len,
+            list_len,
             saved,
         };
         Self(ThinArc::from_header_and_slice(head, &bytes))
@@ -286,10 +284,6 @@ impl Row for PriceRow {
         // The allocation, its counter and length, and the table's pointer.
         size_of::<Head>() + self.0.slice.len() + 3 * size_of::<usize>()
     }
-}
-
-fn len_u8(text: &str) -> u8 {
-    u8::try_from(text.len()).expect("a decimal of the wire has at most 29 characters")
 }
 
 #[cfg(test)]

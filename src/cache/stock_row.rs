@@ -1,7 +1,6 @@
 //! One remembered stock answer, compact: all locations of one SKU in one allocation, as text ready to be answered.
 
 use std::fmt::Display;
-use std::io::Write as _;
 use std::sync::Arc;
 
 use hashbrown::HashSet;
@@ -9,7 +8,7 @@ use parking_lot::Mutex;
 use triomphe::ThinArc;
 
 use super::book::Row;
-use super::text::Text;
+use super::text::{Text, write_text};
 use crate::clock::{Reading, Stamp};
 use crate::domain::{Incoming, LocationId, LocationLevel, Quantity, Stock, Unit};
 
@@ -248,13 +247,6 @@ fn put(bytes: &mut Vec<u8>, value: Option<impl Display>) {
     if let Some(value) = value {
         bytes[length] = write_text(bytes, value);
     }
-}
-
-/// Returns the text's length.
-fn write_text(bytes: &mut Vec<u8>, value: impl Display) -> u8 {
-    let start = bytes.len();
-    write!(bytes, "{value}").expect("memory takes all");
-    u8::try_from(bytes.len() - start).expect("decimals and dates are short")
 }
 
 fn take<'a>(rest: &mut &'a [u8]) -> Option<Text<'a>> {

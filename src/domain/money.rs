@@ -34,8 +34,12 @@ pub(super) fn parse_decimal(text: &str) -> Result<Decimal, MalformedDecimal> {
 /// A decimal that was computed or told by an ERP, if the wire can carry it.
 pub(super) fn fit_decimal(value: Decimal) -> Option<Decimal> {
     let value = if value.scale() as usize > FRACTION_DIGITS_MAX { value.normalize() } else { value };
-    let limit = Decimal::from_i128_with_scale(10i128.pow(WHOLE_DIGITS_MAX as u32), 0);
-    (value.scale() as usize <= FRACTION_DIGITS_MAX && value.abs() < limit).then_some(value)
+    if value.scale() as usize > FRACTION_DIGITS_MAX {
+        return None;
+    }
+    // At most 27 digits: far from what 128 bits hold.
+    let limit = 10u128.pow(WHOLE_DIGITS_MAX as u32 + value.scale());
+    (value.mantissa().unsigned_abs() < limit).then_some(value)
 }
 
 macro_rules! exact {

@@ -32,10 +32,8 @@ pub fn match_prices(
     let mut foreign_rows = 0;
     for row in rows {
         let candidates = by_sku.get(row.sku.as_str()).map_or(&[][..], Vec::as_slice);
-        let mut answered = false;
         let said = check_price(row.said, currency);
-        for &index in candidates {
-            let line = &asked[index];
+        let is_answered = |line: &AskedLine| {
             let same_unit = match (&row.unit, &line.unit) {
                 (Some(told), Some(asked)) => told == asked.as_str(),
                 _ => true,
@@ -47,12 +45,17 @@ pub fn match_prices(
             // An answer that does not say what it is for is ambiguous where the SKU was asked more than once.
             let says_enough = candidates.len() == 1
                 || ((row.unit.is_some() || line.unit.is_none()) && (row.quantity.is_some() || line.quantity.is_none()));
-            if same_unit && same_quantity && says_enough {
-                answered = true;
-                merge(&mut lines[index], &said);
+            same_unit && same_quantity && says_enough
+        };
+        let mut answered = candidates.iter().copied().filter(|&index| is_answered(&asked[index])).peekable();
+        foreign_rows += usize::from(answered.peek().is_none());
+        while let Some(index) = answered.next() {
+            if answered.peek().is_none() {
+                merge(&mut lines[index], said);
+                break;
             }
+            merge(&mut lines[index], said.clone());
         }
-        foreign_rows += usize::from(!answered);
     }
     Matched { lines: lines.into_iter().map(|line| line.unwrap_or_else(|| when_absent(absent))).collect(), foreign_rows }
 }
@@ -64,7 +67,7 @@ pub fn match_stock(asked: &[Sku], rows: Vec<StockRow>, absent: AbsentLine) -> Ma
     let mut foreign_rows = 0;
     for row in rows {
         match by_sku.get(row.sku.as_str()) {
-            Some(&index) => merge(&mut lines[index], &row.said),
+            Some(&index) => merge(&mut lines[index], row.said),
             None => foreign_rows += 1,
         }
     }
@@ -85,10 +88,10 @@ fn check_price(said: Said<PricedLine>, currency: Currency) -> Said<PricedLine> {
     }
 }
 
-fn merge<T: Clone + PartialEq>(slot: &mut Option<Said<T>>, said: &Said<T>) {
+fn merge<T: PartialEq>(slot: &mut Option<Said<T>>, said: Said<T>) {
     match slot {
-        None => *slot = Some(said.clone()),
-        Some(earlier) if earlier == said => {}
+        None => *slot = Some(said),
+        Some(earlier) if *earlier == said => {}
         Some(earlier) => *earlier = Said::Failed("two rows of the answer contradict each other".into()),
     }
 }
