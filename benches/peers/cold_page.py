@@ -33,7 +33,7 @@ def measure(args, stack, folder):
     direct = http.client.HTTPConnection("127.0.0.1", erp.port, timeout=10)
     # The same page of the ERP and of the gateway, one after the other, so that both see the same machine.
     rounds = []
-    calls = server.erp_calls(erp)
+    calls, cpu = server.erp_calls(erp), comptoir.cpu_seconds()
     for number in range(args.pages):
         lines = [{"sku": sku(1 + number * LINES + line)} for line in range(LINES)]
         erp_ms, _ = timed(direct, "/api/offers", {"customer": CUSTOMER, "lines": lines})
@@ -41,6 +41,7 @@ def measure(args, stack, folder):
         if any(offer["status"] == "UNAVAILABLE" for offer in answer["offers"]):
             sys.exit(f"a line was not answered: {answer}")
         rounds.append((erp_ms, page_ms))
+    cpu = comptoir.cpu_seconds() - cpu
     through = server.erp_calls(erp) - calls - args.pages
     print(f"{args.pages} cold pages of {LINES} lines, ERP latency {args.latency}: {through} ERP calls for them")
     if through != args.pages:
@@ -54,6 +55,7 @@ def measure(args, stack, folder):
     row("overhead, page by page", overheads)
     print()
     print(f"overhead at most 5 ms: {sum(one <= 5 for one in overheads)} of {len(overheads)} pages")
+    print(f"the gateway's CPU: {cpu / args.pages * 1000:.2f} ms a page")
 
 
 def timed(connection, path, body):
