@@ -117,14 +117,15 @@ pub enum Event {
     /// The source counts anew under this epoch, from this number.
     Epoch { epoch: Epoch, sequence: u64 },
     /// It counts under an epoch that it has not begun yet: a snapshot of all it owns is missing. The current one: no more.
-    Unbegun { epoch: Epoch },
+    Unbegun { epoch: Epoch, since: Timestamp },
     /// Numbers up to `seen` exist; the lowest of those that came too early follows `after`. A gap, until `seen` is reached.
-    Gap { after: u64, seen: u64 },
+    /// It may have been open before, for other numbers: hence since when.
+    Gap { after: u64, seen: u64, since: Timestamp },
     /// Numbers up to this one were missed for good: rows stated before it are suspect until they are stated again.
     Missed { before: u64 },
     /// A snapshot of a part of what it owns moved its position here, past changes that never came: a gap, until all of it is
     /// covered by snapshots of this number or later. 0: that is given up.
-    Uncovered { up_to: u64 },
+    Uncovered { up_to: u64, since: Timestamp },
     /// All rows of it have been stated: an absent one is zero, not unknown.
     Complete { location: LocationId, measure: Measure, sequence: u64 },
     /// It was there, with nothing new.

@@ -17,7 +17,7 @@ use crate::domain::{LocationId, Quantity, Sku};
 use crate::journal::pack::{Packer, Unpacker, unzigzag, zigzag};
 
 /// Another way of packing would begin otherwise.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The record of a batch, appended to `bytes`.
 pub fn pack(batch: &Batch, bytes: &mut Vec<u8>) {
@@ -90,10 +90,10 @@ impl Unpacking {
             NAMED => Event::Named { event_id: from.name()?.into(), hash: from.number()?, original: original(from)? },
             POSITION => Event::Position { sequence: number(from)? },
             EPOCH => Event::Epoch { epoch: Epoch::new(from.name()?).ok()?, sequence: number(from)? },
-            UNBEGUN => Event::Unbegun { epoch: Epoch::new(from.name()?).ok()? },
-            GAP => Event::Gap { after: number(from)?, seen: number(from)? },
+            UNBEGUN => Event::Unbegun { epoch: Epoch::new(from.name()?).ok()?, since: Timestamp(from.signed()?) },
+            GAP => Event::Gap { after: number(from)?, seen: number(from)?, since: Timestamp(from.signed()?) },
             MISSED => Event::Missed { before: number(from)? },
-            UNCOVERED => Event::Uncovered { up_to: number(from)? },
+            UNCOVERED => Event::Uncovered { up_to: number(from)?, since: Timestamp(from.signed()?) },
             HEARD => Event::Heard,
             COMPLETE => Event::Complete {
                 location: self.location(from.name()?)?,
@@ -201,22 +201,25 @@ impl<'a> Packing<'a> {
                 out.name(epoch.as_str());
                 out.short(u128::from(*sequence));
             }
-            Event::Unbegun { epoch } => {
+            Event::Unbegun { epoch, since } => {
                 out.byte(UNBEGUN);
                 out.name(epoch.as_str());
+                out.signed(since.0);
             }
-            Event::Gap { after, seen } => {
+            Event::Gap { after, seen, since } => {
                 out.byte(GAP);
                 out.short(u128::from(*after));
                 out.short(u128::from(*seen));
+                out.signed(since.0);
             }
             Event::Missed { before } => {
                 out.byte(MISSED);
                 out.short(u128::from(*before));
             }
-            Event::Uncovered { up_to } => {
+            Event::Uncovered { up_to, since } => {
                 out.byte(UNCOVERED);
                 out.short(u128::from(*up_to));
+                out.signed(since.0);
             }
             Event::Heard => out.byte(HEARD),
             Event::Complete { location, measure, sequence } => {

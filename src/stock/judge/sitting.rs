@@ -130,7 +130,8 @@ impl Sitting<'_, '_, '_> {
         let (lowest, seen) = known.unwrap_or((None, sequence));
         let (lowest, seen) = (lowest.map_or(after, |lowest| lowest.min(after)), seen.max(sequence));
         if known != Some((Some(lowest), seen)) {
-            self.event(Event::Gap { after: lowest, seen });
+            let since = self.source.since().gap.unwrap_or(self.now);
+            self.event(Event::Gap { after: lowest, seen, since });
         }
     }
 
@@ -366,7 +367,8 @@ impl Sitting<'_, '_, '_> {
 
     pub fn unbegun(&mut self, epoch: &Epoch) {
         if self.source.unbegun() != Some(epoch) {
-            self.event(Event::Unbegun { epoch: epoch.clone() });
+            let since = self.source.since().unbegun.unwrap_or(self.now);
+            self.event(Event::Unbegun { epoch: epoch.clone(), since });
         }
     }
 
@@ -385,7 +387,7 @@ impl Sitting<'_, '_, '_> {
             return Ok(());
         }
         if self.source.uncovered().is_some() && to.is_none() {
-            self.event(Event::Uncovered { up_to: 0 });
+            self.event(Event::Uncovered { up_to: 0, since: self.now });
             return Ok(());
         }
         Err(IntakeError::NoGap)

@@ -164,12 +164,13 @@ impl Sitting<'_, '_, '_> {
             }
             self.event(Event::Position { sequence });
             if !whole && !mutant!(PartCoversAll) {
-                self.event(Event::Uncovered { up_to: sequence });
+                let since = self.source.since().uncovered.unwrap_or(self.now);
+                self.event(Event::Uncovered { up_to: sequence, since });
             }
         }
         if whole && !begins && self.source.unbegun().is_some() {
             // The other one was old, not new: all is known under this one.
-            self.event(Event::Unbegun { epoch });
+            self.event(Event::Unbegun { epoch, since: self.now });
         }
         Ok(Restated { answer, events: Vec::new(), planes })
     }

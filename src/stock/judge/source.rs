@@ -35,6 +35,14 @@ struct Gap {
     since: Timestamp,
 }
 
+/// Since when a source is behind, in each of the ways it can be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Since {
+    pub gap: Option<Timestamp>,
+    pub unbegun: Option<Timestamp>,
+    pub uncovered: Option<Timestamp>,
+}
+
 /// One (location, measure) of a source.
 #[derive(Clone, Copy, Debug, Default)]
 struct Plane {
@@ -147,20 +155,15 @@ impl Source {
                 self.uncovered = None;
                 self.planes.values_mut().flatten().for_each(|plane| (plane.stated, plane.stated_at) = (None, None));
             }
-            Event::Unbegun { epoch } => {
+            Event::Unbegun { epoch, since } => {
                 let is_current = self.epoch.as_ref() == Some(epoch);
-                let since = self.unbegun.as_ref().map_or(at, |(_, since)| *since);
-                self.unbegun = (!is_current).then(|| (epoch.clone(), since));
+                self.unbegun = (!is_current).then(|| (epoch.clone(), *since));
             }
-            Event::Gap { after, seen } => {
-                let since = self.open_gap().map_or(at, |gap| gap.since);
-                self.gap = Some(Gap { after: *after, seen: *seen, since });
+            Event::Gap { after, seen, since } => {
+                self.gap = Some(Gap { after: *after, seen: *seen, since: *since });
             }
             Event::Missed { before } => self.ring.forget(*before),
-            Event::Uncovered { up_to } => {
-                let since = self.uncovered().map_or(at, |(_, since)| since);
-                self.uncovered = Some((*up_to, since));
-            }
+            Event::Uncovered { up_to, since } => self.uncovered = Some((*up_to, *since)),
             Event::Complete { location, measure, sequence } => {
                 if let Some(plane) = self.speak_of(location, *measure) {
                     plane.stated = plane.stated.max(Some(*sequence));
@@ -217,6 +220,15 @@ impl Source {
         self.unbegun.as_ref().map(|(epoch, _)| epoch)
     }
 
+    /// Since when numbers are missing, a snapshot is, or a part is behind, where that is so already.
+    pub fn since(&self) -> Since {
+        Since {
+            gap: self.open_gap().map(|gap| gap.since),
+            unbegun: self.unbegun.as_ref().map(|(_, since)| *since),
+            uncovered: self.uncovered().map(|(_, since)| since),
+        }
+    }
+
     /// What it ever spoke of, and the number at which all of it was stated.
     pub fn planes(&self) -> impl Iterator<Item = (&LocationId, Measure, Option<u64>)> {
         self.planes.iter().flat_map(|(location, planes)| {
@@ -226,12 +238,8 @@ impl Source {
     }
 
     pub fn standing(&self) -> Standing {
-        let since = [
-            self.open_gap().map(|gap| gap.since),
-            self.unbegun.as_ref().map(|(_, since)| *since),
-            self.uncovered().map(|(_, since)| since),
-        ];
-        Standing { last_heard: self.last_heard, gap_since: since.into_iter().flatten().min() }
+        let Since { gap, unbegun, uncovered } = self.since();
+        Standing { last_heard: self.last_heard, gap_since: [gap, unbegun, uncovered].into_iter().flatten().min() }
     }
 
     pub fn report(&self, now: Timestamp) -> SourceReport {

@@ -8,6 +8,7 @@ use crate::domain::{LocationId, Quantity};
 use crate::journal::group::{segment_path, witnessed};
 use crate::stock::event::Verdict;
 use crate::stock::levels::Net;
+use crate::stock::report::SourceState;
 use crate::stock::request::{SnapshotLine, SnapshotRow};
 
 const NOW: Timestamp = Timestamp(1_795_000_000_000);
@@ -229,6 +230,29 @@ async fn storage_that_fails_ends_the_intake_and_nothing_else() {
     drop(ledger);
     let ledger = open(folder.path());
     assert_eq!(ledger.push(request(vec![set(2, "BOLT", 2)])).await.unwrap().applied, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn since_when_a_source_is_behind_is_known_after_a_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut gap_since = None;
+    for storage in [busy(), journal_only(), busy()] {
+        let ledger = open_with(folder.path(), storage).unwrap();
+        let stands = time_stands();
+        if gap_since.is_none() {
+            ledger.push(request(vec![set(1, "BOLT", 1)])).await.unwrap();
+        }
+        for more in 1..4 {
+            let heartbeat = ledger.source(&wms()).unwrap().last_sequence + more * 2;
+            ledger.push(Request { heartbeat: Some(heartbeat), ..request(vec![]) }).await.unwrap();
+            let report = ledger.source(&wms()).unwrap();
+            assert_eq!(report.state, SourceState::Gap);
+            assert_eq!(*gap_since.get_or_insert(report.gap_since), report.gap_since, "it is the same gap");
+            tokio::time::advance(Duration::from_secs(10)).await;
+        }
+        drop(stands);
+        ledger.close();
+    }
 }
 
 #[tokio::test]

@@ -74,9 +74,10 @@ fn some_events() -> impl Strategy<Value = Vec<Event>> {
         }),
         (any::<u64>(), any::<u64>(), an_original(), proptest::option::of(a_trace()))
             .prop_map(|(sequence, hash, original, trace)| Event::Numbered { sequence, hash, original, trace }),
-        "[a-z]{0,9}".prop_map(|epoch| Event::Unbegun { epoch: Epoch::new(&epoch).unwrap() }),
-        any::<(u64, u64)>().prop_map(|(after, seen)| Event::Gap { after, seen }),
-        any::<u64>().prop_map(|up_to| Event::Uncovered { up_to }),
+        ("[a-z]{0,9}", a_time())
+            .prop_map(|(epoch, since)| Event::Unbegun { epoch: Epoch::new(&epoch).unwrap(), since }),
+        (any::<(u64, u64)>(), a_time()).prop_map(|((after, seen), since)| Event::Gap { after, seen, since }),
+        (any::<u64>(), a_time()).prop_map(|(up_to, since)| Event::Uncovered { up_to, since }),
         Just(Event::Heard),
         (a_name(), any::<u64>(), an_original()).prop_map(|(id, hash, original)| Event::Named {
             event_id: id.into(),

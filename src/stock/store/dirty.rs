@@ -37,7 +37,7 @@ pub struct DirtySource {
     pub epochs: Vec<(Epoch, u64)>,
     pub position: Option<u64>,
     pub missed: Option<u64>,
-    /// With when each was said.
+    /// With since when each is so.
     pub gap: Option<(Timestamp, u64, u64)>,
     pub unbegun: Option<(Timestamp, Epoch)>,
     pub uncovered: Option<(Timestamp, u64)>,
@@ -98,9 +98,9 @@ impl Dirty {
                     of_source.uncovered = None;
                     of_source.numbers.clear();
                 }
-                Event::Unbegun { epoch } => of_source.unbegun = Some((at, epoch)),
-                Event::Gap { after, seen } => of_source.gap = Some((at, after, seen)),
-                Event::Uncovered { up_to } => of_source.uncovered = Some((at, up_to)),
+                Event::Unbegun { epoch, since } => of_source.unbegun = Some((since, epoch)),
+                Event::Gap { after, seen, since } => of_source.gap = Some((since, after, seen)),
+                Event::Uncovered { up_to, since } => of_source.uncovered = Some((since, up_to)),
                 Event::Heard => {}
                 Event::Missed { before } => of_source.missed = of_source.missed.max(Some(before)),
                 Event::Complete { location, measure, sequence } => {

@@ -74,13 +74,13 @@ impl Store {
                         return Some(());
                     }
                     GAP | UNBEGUN | UNCOVERED => {
-                        let at = Timestamp(from.signed()?);
+                        let since = Timestamp(from.signed()?);
                         let event = match kind {
-                            GAP => Event::Gap { after: from.number()?, seen: from.number()? },
-                            UNBEGUN => Event::Unbegun { epoch: Epoch::new(from.name()?).ok()? },
-                            _ => Event::Uncovered { up_to: from.number()? },
+                            GAP => Event::Gap { after: from.number()?, seen: from.number()?, since },
+                            UNBEGUN => Event::Unbegun { epoch: Epoch::new(from.name()?).ok()?, since },
+                            _ => Event::Uncovered { up_to: from.number()?, since },
                         };
-                        marks.push(Batch { source: batch.source.clone(), at, events: vec![event] });
+                        marks.push(Batch { source: batch.source.clone(), at: since, events: vec![event] });
                         return Some(());
                     }
                     _ => return None,

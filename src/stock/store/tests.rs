@@ -59,9 +59,9 @@ impl Folded {
                     source.sequence = sequence;
                     source.numbers.push((sequence, hash, original, trace));
                 }
-                Event::Unbegun { epoch } => source.unbegun = Some((batch.at, epoch)),
-                Event::Gap { after, seen } => source.gap = Some((batch.at, after, seen)),
-                Event::Uncovered { up_to } => source.uncovered = Some((batch.at, up_to)),
+                Event::Unbegun { epoch, since } => source.unbegun = Some((since, epoch)),
+                Event::Gap { after, seen, since } => source.gap = Some((since, after, seen)),
+                Event::Uncovered { up_to, since } => source.uncovered = Some((since, up_to)),
                 Event::Heard => {}
                 Event::Named { event_id, hash, original } => source.names.push((event_id, hash, original)),
                 Event::Position { sequence } => source.sequence = sequence,
@@ -158,9 +158,13 @@ fn batch(draw: &mut Draw, next: &mut [u64; 2], id: &mut u64, at: Timestamp) -> B
             next[number] += 500;
             events.push(Event::Position { sequence: next[number] });
         }
-        5 => events.push(Event::Gap { after: draw.below(9), seen: draw.below(99) }),
-        6 => events.push(Event::Unbegun { epoch: Epoch::new("new").unwrap() }),
-        7 => events.push(Event::Uncovered { up_to: draw.below(9) }),
+        5 => events.push(Event::Gap {
+            after: draw.below(9),
+            seen: draw.below(99),
+            since: Timestamp(draw.below(99) as i64),
+        }),
+        6 => events.push(Event::Unbegun { epoch: Epoch::new("new").unwrap(), since: Timestamp(draw.below(99) as i64) }),
+        7 => events.push(Event::Uncovered { up_to: draw.below(9), since: Timestamp(draw.below(99) as i64) }),
         8 => events.push(Event::Heard),
         3 => events.push(Event::Named { event_id: format!("id {}", at.0).into(), hash: draw.below(9), original }),
         _ => {}
