@@ -135,3 +135,10 @@ pub struct Unreadable {
     pub detail: Box<str>,
     pub key: Option<RowKey>,
 }
+
+impl Unreadable {
+    /// It is not even known which fields it has.
+    pub fn says_nothing(&self) -> bool {
+        self.reason == "malformed_json" && self.key.is_none()
+    }
+}

@@ -113,7 +113,13 @@ impl Judge {
                 if !sitting.source.has_begun() {
                     sitting.event(Event::Epoch { epoch: request.epoch.clone(), sequence: 0 });
                 }
-                request.changes.iter().map(|change| sitting.change(change)).collect()
+                let nexts = request.changes.iter().skip(1).map(Some).chain([None]);
+                let changes = request.changes.iter().zip(nexts);
+                let outcomes = changes.map(|(change, next)| match sitting.left_for(change, next) {
+                    Some(sequence) => sitting.numbered(change, sequence),
+                    None => sitting.change(change),
+                });
+                outcomes.collect()
             }
             Under::Left if !mutant!(LeftEpochTaken) => {
                 vec![Outcome::of(Verdict::OutOfDate); request.changes.len()]

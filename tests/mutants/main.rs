@@ -123,6 +123,8 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::SnapshotForgetsLater, &[SNAPSHOTS]),
     (Mutant::NewEpochTaken, &[NUMBERS]),
     (Mutant::HeartbeatIgnored, &[NUMBERS]),
+    (Mutant::FarHeartbeatUnmarked, &[NUMBERS]),
+    (Mutant::NoiseLeavesAHole, &[NUMBERS]),
     (Mutant::SkipLosesWhatComes, &[NUMBERS]),
     (Mutant::ClockAheadBelieved, &[UNNUMBERED]),
     (Mutant::MissedUnmarked, &[NUMBERS]),

@@ -67,7 +67,19 @@ impl Sitting<'_, '_, '_> {
         }
     }
 
-    fn numbered(&mut self, change: &Change, sequence: u64) -> Outcome {
+    /// The number of what says nothing at all, where exactly one is missing and the next says to follow it: or one line that
+    /// cannot be read would stop its source for ever, coming first each time. Whoever waited for the number had their time.
+    pub fn left_for(&self, change: &Change, next: Option<&Change>) -> Option<u64> {
+        let is_noise = change.sequence.is_none() && change.event_id.is_none();
+        if !is_noise || !matches!(&change.movement, Err(unreadable) if unreadable.says_nothing()) {
+            return None;
+        }
+        let next = next?;
+        let after = next.after.or(next.sequence?.checked_sub(1))?;
+        (after == self.source.last() + 1 && !mutant!(NoiseLeavesAHole)).then_some(after)
+    }
+
+    pub fn numbered(&mut self, change: &Change, sequence: u64) -> Outcome {
         let last = self.source.last();
         if sequence <= last {
             return self.again(change, sequence);
@@ -344,15 +356,18 @@ impl Sitting<'_, '_, '_> {
         if at <= last || mutant!(HeartbeatIgnored) {
             return None;
         }
-        if at - last <= self.source.limits.gap_max {
-            match self.source.limits.on_gap {
-                OnGap::Stop => self.early(at, at),
-                OnGap::Continue => {
-                    self.event(Event::Missed { before: at });
-                    self.event(Event::Position { sequence: at });
-                    return None;
-                }
-            }
+        let gap_max = self.source.limits.gap_max;
+        let is_believed = at - last <= gap_max;
+        if is_believed && self.source.limits.on_gap == OnGap::Continue {
+            self.event(Event::Missed { before: at });
+            self.event(Event::Position { sequence: at });
+            return None;
+        }
+        // Something is missing, whatever the number. Of one that is too far to be believed it is as much as can be: or one
+        // wrong number would mark the source for ever.
+        let at = if is_believed { at } else { last.saturating_add(gap_max) };
+        if is_believed || !mutant!(FarHeartbeatUnmarked) {
+            self.early(at, at);
         }
         Some(last + 1)
     }

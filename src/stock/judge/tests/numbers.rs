@@ -90,6 +90,35 @@ fn a_rejected_change_takes_its_number_and_marks_its_row() {
 }
 
 #[test]
+fn a_line_of_noise_before_the_others_stops_nobody() {
+    let noise = || Change {
+        sequence: None,
+        movement: Err(Unreadable { reason: "malformed_json", detail: "".into(), key: None }),
+        ..set(1, "BOLT", "1")
+    };
+    let mut court = court(vec![source("wms")]);
+    court.push(vec![set(1, "BOLT", "1")]);
+    let changes = || vec![noise(), set(3, "BOLT", "3"), set(4, "NUT", "4")];
+    let request = Request { source: wms(), epoch: Epoch::default(), changes: changes(), heartbeat: None };
+    assert!(court.judge.must_wait(&request), "what is missing may be on its way");
+    let rejected = ("REJECTED", "malformed_json");
+    assert_eq!(court.verdicts(changes()), [rejected, APPLIED, APPLIED]);
+    assert_eq!((court.state(), court.report().last_sequence), (SourceState::InSequence, 4));
+    assert_eq!(court.verdicts(changes()), [rejected, DUPLICATE, DUPLICATE]);
+    assert_eq!(
+        court.verdicts(vec![set(2, "BOLT", "2")]),
+        [("CONFLICT", "sequence_reused")],
+        "it was given up for lost"
+    );
+    assert!(court.is_suspect("BOLT"));
+    // It is no heading, and not two changes.
+    assert_eq!(court.verdicts(vec![noise(), set(5, "NUT", "5")]), [rejected, APPLIED]);
+    assert_eq!(court.verdicts(vec![noise(), set(8, "NUT", "8")]), [rejected, GAP]);
+    let unnumbered = Change { sequence: None, ..broken(6, Some("NUT")) };
+    assert_eq!(court.verdicts(vec![unnumbered, set(7, "NUT", "7")])[1], GAP);
+}
+
+#[test]
 fn an_add_needs_a_figure_to_be_added_to() {
     let mut court = court(vec![source("wms")]);
     assert_eq!(court.verdicts(vec![add(1, "BOLT", "1")]), [("REJECTED", "no_base_figure")]);
@@ -128,16 +157,24 @@ fn what_comes_too_early_is_not_taken() {
 }
 
 #[test]
-fn a_number_far_beyond_is_no_gap() {
+fn a_number_far_beyond_is_not_believed_and_something_is_missing() {
     let mut court = court(vec![SourceConfig { gap_max: 100, ..source("wms") }]);
     court.push(vec![set(1, "BOLT", "1")]);
     let far = 1_000_000_000_000_000_000;
     assert_eq!(court.verdicts(vec![set(far, "BOLT", "3")]), [("REJECTED", "out_of_range")]);
     assert!(court.is_suspect("BOLT"), "what it said is lost");
     assert_eq!(court.heartbeat(far).expected_sequence, Some(2));
-    assert_eq!(court.state(), SourceState::InSequence, "one wrong number does not stop a source for ever");
+    assert_eq!(court.state(), SourceState::Gap, "whatever comes after 1, something does");
+    assert_eq!(court.skip(Some(102)), Err(IntakeError::OutOfGap { from: 2, to: 101 }));
     assert_eq!(court.verdicts(vec![set(102, "BOLT", "3")]), [GAP]);
     assert_eq!(court.verdicts(vec![after(1, set(5000, "BOLT", "3"))]), [APPLIED], "nothing is missing before it");
+    assert_eq!(court.state(), SourceState::InSequence, "one wrong number does not stop a source for ever");
+    // Who goes on over gaps does not go that far either.
+    let goes_on = SourceConfig { gap_max: 100, on_gap: OnGap::Continue, ..source("wms") };
+    let mut court = self::court(vec![goes_on]);
+    court.push(vec![set(1, "BOLT", "1")]);
+    assert_eq!((court.heartbeat(far).expected_sequence, court.state()), (Some(2), SourceState::Gap));
+    assert_eq!((court.verdicts(vec![set(2, "BOLT", "2")]), court.report().last_sequence), (vec![APPLIED], 2));
 }
 
 #[test]
