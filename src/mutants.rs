@@ -75,6 +75,7 @@ pub enum Mutant {
     // stock::levels
     PendingNeverExpires,
     PendingIgnored,
+    PendingUndoubted,
     MissedForgotten,
     HalfARequestIsSeen,
     // stock::changes
@@ -199,6 +200,7 @@ impl Mutant {
         Mutant::JournalNotMissed,
         Mutant::PendingNeverExpires,
         Mutant::PendingIgnored,
+        Mutant::PendingUndoubted,
         Mutant::MissedForgotten,
         Mutant::HalfARequestIsSeen,
         Mutant::ZeroKeepsItsPlace,

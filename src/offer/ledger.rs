@@ -163,7 +163,7 @@ impl<'a> LedgerLine<'a> {
         if erp.is_none() && !self.covers(&common.query.locations) {
             found.missing = found.missing.or(failed);
         }
-        if found.levels.is_empty() && erp.is_none() {
+        if found.levels.is_empty() && (erp.is_none() || found.missing.is_some()) {
             let reason = match fact {
                 Fact::No(..) => "erp_error",
                 _ => failed.or(found.missing).unwrap_or(NOT_COMPLETE),
@@ -210,8 +210,8 @@ impl<'a> LedgerLine<'a> {
         }
         let asked = erp.and_then(|(row, freshness)| Some((level_at(row, &figures.location)?, freshness)));
         match (asked, figures.net) {
-            (Some((level, freshness)), _) => match level.available.minus(figures.pending) {
-                // Orders the owner of the stock has not seen are not in its figure.
+            // Orders the owner of the stock has not seen are not in its figure.
+            (Some((level, freshness)), _) => match figures.pending.and_then(|orders| level.available.minus(orders)) {
                 Some(available) => {
                     let stale = freshness.stale.or(doubt_of_pending(figures));
                     found.put(LocationLevel { available, ..level }, Freshness { stale, ..freshness });
@@ -299,11 +299,9 @@ fn reason_of_doubt(figures: &Figures) -> Option<&'static str> {
     figures.doubt.filter(|_| !mutant!(DoubtUnsaid)).map(|doubt| doubt.reason())
 }
 
-/// Why what is taken off the ERP's figure may be wrong. The doubt does not say whose it is: it is of the orders where nothing
-/// else was told, and may be where there are any.
+/// Why what is taken off the ERP's figure may be wrong, be it nothing: orders may be missing.
 fn doubt_of_pending(figures: &Figures) -> Option<&'static str> {
-    let only_orders = figures.net == Net::Unknown && figures.on_hand.is_none() && figures.reserved.is_none();
-    reason_of_doubt(figures).filter(|_| only_orders || figures.pending != Quantity::ZERO)
+    figures.pending_doubt.filter(|_| !mutant!(DoubtUnsaid)).map(|doubt| doubt.reason())
 }
 
 fn level_at(row: &StockRow, location: &LocationId) -> Option<LocationLevel> {

@@ -59,7 +59,10 @@ impl Root {
     fn put(&mut self, key: &RowKey, row: Option<&Row>, source: u16, at: Timestamp, staged: bool) {
         let place = self.places.place(&key.location);
         let plane = self.places.places[place as usize].plane_mut(key.measure);
-        plane.heard |= !staged;
+        if !staged {
+            plane.heard = true;
+            plane.told_by = Some(source);
+        }
         let plane = Plane::new(key.measure, plane.second != staged);
         let hash = self.hasher.hash_one(key.sku.as_str());
         let put = Put { hash, sku: &key.sku, place, plane, name: &key.row, row, source, at };
@@ -261,13 +264,14 @@ impl Levels {
             })
             .collect();
         let mut root = self.root.write();
+        let source = root.places.source(&batch.source);
         for (location, measure) in planes {
             let place = root.places.place(location);
             let plane = root.places.places[place as usize].plane_mut(*measure);
             plane.second = !plane.second;
             plane.heard = true;
+            plane.told_by = Some(source);
         }
-        let source = root.places.source(&batch.source);
         others.into_iter().for_each(|event| root.apply(source, batch.at, event));
         root.places.sources[usize::from(source)].standing = standing;
         drop(root);

@@ -289,6 +289,30 @@ async fn orders_the_erp_has_not_seen_are_taken_off_what_it_says() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn orders_that_do_not_fit_a_quantity_are_not_none() {
+    let levels = ledger(&["DEPOT"]);
+    let most = || row("999999999999999999");
+    push(&levels, START, [told("PARIS", Pending, "o1", most()), told("PARIS", Pending, "o2", most())]);
+    let rig = rig_beside(&levels).await;
+    let line = bolt(&rig, Purpose::Detail).await;
+    assert!(matches!(line.availability, AvailabilityAnswer::Unavailable { reason: "out_of_range" }), "{line:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_there_are_no_orders_is_as_doubtful_as_who_tells_of_them() {
+    let levels = ledger(&["DEPOT"]);
+    // The last of them is over.
+    let location = place("PARIS");
+    push(&levels, START, [Event::Complete { location, measure: Pending, sequence: 1 }]);
+    let rig = rig_beside(&levels).await;
+    let sure = read(&bolt(&rig, Purpose::Detail).await);
+    assert_eq!((sure.available.as_str(), sure.whole.stale), ("420", None));
+    levels.note(&wms(), Standing { last_heard: Some(START), gap_since: Some(Timestamp(START.0 - 10_000)) });
+    let unsure = read(&bolt(&rig, Purpose::Detail).await);
+    assert_eq!((unsure.available.as_str(), unsure.whole.stale), ("420", Some("source_gap")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn orders_in_doubt_make_the_erps_figure_doubtful() {
     // There may be others: of them nobody knows, however sure the ERP is.
     for (locations, quantity) in [(&["DEPOT"][..], "20"), (&[], "20"), (&[], "0")] {

@@ -94,6 +94,7 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::SavedCellsForgotten, &[Behaviour("restart"), Behaviour("invalidation")]),
     (Mutant::JournalNotMissed, &[Unit("offer::warm"), Behaviour("restart")]),
     (Mutant::PendingNeverExpires, &[LEVELS]),
+    (Mutant::PendingUndoubted, &[LEVELS]),
     (Mutant::PendingIgnored, &[LEVELS]),
     (Mutant::MissedForgotten, &[LEVELS]),
     (Mutant::HalfARequestIsSeen, &[LEVELS]),

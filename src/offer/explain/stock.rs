@@ -30,9 +30,13 @@ pub fn ledger(line: &LedgerLine<'_>, enough: bool, can_ask: bool) -> Step {
             Net::Unknown => "unknown".to_owned(),
             Net::TooLarge => "too large".to_owned(),
         };
+        let pending = match figures.pending {
+            Some(orders) => Some(orders.to_string()).filter(|_| !orders.is_zero()),
+            None => Some("too large".to_owned()),
+        };
         step = step
             .fact(name("ledger"), net)
-            .fact_if(name("pending"), (!figures.pending.is_zero()).then_some(figures.pending))
+            .fact_if(name("pending"), pending)
             .fact_if(name("heard_at"), figures.heard_at)
             .fact_if(name("in_doubt"), figures.doubt.map(|doubt| doubt.reason()));
     }

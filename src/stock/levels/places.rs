@@ -68,6 +68,8 @@ pub(super) struct PlaneState {
     pub complete: Option<Complete>,
     /// Some row of it was told.
     pub heard: bool,
+    /// Who told one last.
+    pub told_by: Option<u16>,
     /// A configured source answers for it.
     pub owned: bool,
     /// Which of the two tables is read.

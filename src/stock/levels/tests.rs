@@ -79,10 +79,10 @@ fn what_may_be_sold_is_on_hand_less_reserved_less_orders_that_still_count() {
         told(key("A", "PARIS", Pending, "o4"), row("1")),
     ]));
     let before = only(&levels, "A", Timestamp(NOW.0 + 4999));
-    assert_eq!((before.on_hand, before.reserved, before.pending), (Some(q("10")), Some(q("3.5")), q("5")));
+    assert_eq!((before.on_hand, before.reserved, before.pending), (Some(q("10")), Some(q("3.5")), Some(q("5"))));
     assert_eq!(before.net, Net::Known(q("1.5")));
     let after = only(&levels, "A", Timestamp(NOW.0 + 5000));
-    assert_eq!((after.pending, after.net), (q("1"), Net::Known(q("5.5"))), "an order counts until it expires");
+    assert_eq!((after.pending, after.net), (Some(q("1")), Net::Known(q("5.5"))), "an order counts until it expires");
 
     levels.apply(&batch([told(key("A", "PARIS", Available, ""), row("100"))]));
     assert_eq!(only(&levels, "A", Timestamp(NOW.0 + 5000)).net, Net::Known(q("99")), "a net figure stands for both");
@@ -161,6 +161,36 @@ fn a_sum_that_does_not_fit_is_refused() {
         told(key("A", "PARIS", OnHand, "2"), row("999999999999999999")),
     ]));
     assert_eq!(only(&levels, "A", NOW).net, Net::TooLarge);
+    levels.apply(&batch([
+        told(key("B", "PARIS", Pending, "1"), row("999999999999999999")),
+        told(key("B", "PARIS", Pending, "2"), row("999999999999999999")),
+    ]));
+    assert_eq!(only(&levels, "B", NOW).pending, None, "they are not none");
+}
+
+#[test]
+fn that_there_are_no_orders_is_as_doubtful_as_who_tells_of_them() {
+    let levels = levels(&[]);
+    let shop = |events: Vec<Event>| levels.apply(&Batch { source: source("shop"), at: NOW, events });
+    let doubts = |sku| {
+        let found = figures(&levels, sku, NOW.plus(Duration::from_secs(60)));
+        found.into_iter().map(|figures| (figures.doubt, figures.pending_doubt)).collect::<Vec<_>>()
+    };
+    levels
+        .apply(&batch([told(key("A", "PARIS", OnHand, ""), row("3")), told(key("B", "PARIS", OnHand, ""), row("3"))]));
+    shop(vec![told(key("A", "PARIS", Pending, "o1"), row("1"))]);
+    shop(vec![Event::Row { key: key("A", "PARIS", Pending, "o1"), row: None }]);
+    assert_eq!([doubts("A"), doubts("B"), doubts("C")], [vec![(None, None)], vec![(None, None)], vec![]]);
+    levels.note(&source("shop"), Standing { last_heard: Some(NOW), gap_since: Some(NOW) });
+    // An order that was missed may be of any article there.
+    let gap = (Some(Doubt::SourceGap), Some(Doubt::SourceGap));
+    assert_eq!([doubts("A"), doubts("B"), doubts("C")], [vec![gap], vec![gap], vec![gap]]);
+    levels.note(&source("shop"), Standing { last_heard: Some(NOW), gap_since: None });
+    levels.note(&source("wms"), Standing { last_heard: Some(NOW), gap_since: Some(NOW) });
+    assert_eq!(doubts("A"), [(Some(Doubt::SourceGap), None)], "what is there is another's to tell");
+    let suspect = Row { suspect: true, ..row("0") };
+    shop(vec![told(key("A", "PARIS", Pending, "o2"), suspect)]);
+    assert_eq!(doubts("A"), [(Some(Doubt::SourceGap), Some(Doubt::RowRejected))]);
 }
 
 #[test]

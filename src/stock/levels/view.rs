@@ -25,8 +25,8 @@ pub struct Figures {
     pub location: LocationId,
     pub on_hand: Option<Quantity>,
     pub reserved: Option<Quantity>,
-    /// Orders the owner of the stock has not seen, that still count.
-    pub pending: Quantity,
+    /// Orders the owner of the stock has not seen, that still count. `None`: more than a quantity can hold.
+    pub pending: Option<Quantity>,
     pub net: Net,
     /// When any of the figures last moved. `None`: they are zero because nothing was ever said.
     pub changed_at: Option<Timestamp>,
@@ -34,10 +34,21 @@ pub struct Figures {
     pub heard_at: Option<Timestamp>,
     /// Why they may be wrong.
     pub doubt: Option<Doubt>,
+    /// Why the orders may be, be there none: some may be missing.
+    pub pending_doubt: Option<Doubt>,
     /// A configured source answers for what is there.
     pub owned: bool,
     /// What is on its way there is told here, if anything is.
     pub incoming: bool,
+}
+
+impl Figures {
+    fn doubtful(&mut self, measure: Measure, doubt: Option<Doubt>) {
+        self.doubt = self.doubt.max(doubt);
+        if measure == Measure::Pending {
+            self.pending_doubt = self.pending_doubt.max(doubt);
+        }
+    }
 }
 
 /// What may be sold now.
@@ -85,7 +96,7 @@ impl View<'_> {
         let found = self.root.find(sku);
         let mut cells = found.map_or(&[][..], |found| found.cells);
         for (number, place) in self.root.places.places.iter().enumerate() {
-            let here = cells.iter().take_while(|cell| cell.place as usize == number).count();
+            let here = cells.iter().take_while(|cell| cell.place() as usize == number).count();
             let (of_place, rest) = cells.split_at(here);
             cells = rest;
             if let Some(figures) = self.at(place, found, of_place, coming) {
@@ -105,11 +116,12 @@ impl View<'_> {
             location: place.id.clone(),
             on_hand: None,
             reserved: None,
-            pending: Quantity::ZERO,
+            pending: Some(Quantity::ZERO),
             net: Net::Unknown,
             changed_at: None,
             heard_at: None,
             doubt: None,
+            pending_doubt: None,
             owned: place.is_owned(),
             incoming: place.plane(Measure::Incoming).heard || place.plane(Measure::Incoming).complete.is_some(),
         };
@@ -125,8 +137,14 @@ impl View<'_> {
             let Some(complete) = place.plane(measure).complete else { continue };
             sums.know(measure);
             if counts(measure) {
-                self.lean_on(&mut figures, complete.source);
+                self.lean_on(&mut figures, measure, complete.source);
             }
+        }
+        // That there are no orders of a SKU is no more certain than who tells of those there are.
+        if let Some(source) = place.plane(Measure::Pending).told_by
+            && !mutant!(PendingUndoubted)
+        {
+            self.lean_on(&mut figures, Measure::Pending, source);
         }
         for cell in cells {
             let measure = cell.plane.measure();
@@ -136,7 +154,7 @@ impl View<'_> {
             sums.know(measure);
             if counts(measure) {
                 figures.changed_at = figures.changed_at.max(Some(cell.changed_at()));
-                self.lean_on(&mut figures, cell.source);
+                self.lean_on(&mut figures, measure, cell.source);
             }
             let apart = found.map_or(&[][..], |found| found.apart(cell));
             let rows = apart.iter().map(|apart| (&apart.row, apart.source));
@@ -158,20 +176,20 @@ impl View<'_> {
                 }
                 figures.changed_at = figures.changed_at.max(Some(row.changed_at));
                 if apart.len() > 1 || source != cell.source {
-                    self.lean_on(&mut figures, source);
+                    self.lean_on(&mut figures, measure, source);
                 }
                 let state = &sources[usize::from(source)];
                 if is_suspect(row, place, measure, source, state.missed_before) {
-                    figures.doubt = figures.doubt.max(Some(Doubt::RowRejected));
+                    figures.doubtful(measure, Some(Doubt::RowRejected));
                 }
             }
         }
         figures.on_hand = sums.of(Measure::OnHand).flatten();
         figures.reserved = sums.of(Measure::Reserved).flatten();
-        let pending = sums.of(Measure::Pending).unwrap_or(Some(Quantity::ZERO));
-        figures.pending = pending.unwrap_or(Quantity::ZERO);
+        figures.pending = sums.of(Measure::Pending).unwrap_or(Some(Quantity::ZERO));
         figures.net = sums.net();
-        let told = figures.owned || figures.incoming || figures.on_hand.is_some() || pending != Some(Quantity::ZERO);
+        let has_orders = figures.pending != Some(Quantity::ZERO) || figures.pending_doubt.is_some();
+        let told = figures.owned || figures.incoming || figures.on_hand.is_some() || has_orders;
         (told || figures.net != Net::Unknown).then_some(figures)
     }
 
@@ -218,14 +236,14 @@ impl View<'_> {
     }
 
     /// The figures are no better than this source stands.
-    fn lean_on(&self, figures: &mut Figures, source: u16) {
+    fn lean_on(&self, figures: &mut Figures, measure: Measure, source: u16) {
         let places = &self.root.places;
         let state = &places.sources[usize::from(source)];
         figures.heard_at = match (figures.heard_at, state.standing.last_heard) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        figures.doubt = figures.doubt.max(state.doubt(places.started, self.now));
+        figures.doubtful(measure, state.doubt(places.started, self.now));
     }
 
     /// All rows of the SKU, as they stand, with who said so.
@@ -237,7 +255,7 @@ impl View<'_> {
 
     pub(super) fn rows_of(&self, found: Found<'_>, each: &mut impl FnMut(Told, u16)) {
         for cell in found.cells {
-            let place = self.place(cell.place);
+            let place = self.place(cell.place());
             let measure = cell.plane.measure();
             if cell.plane != place.current(measure) {
                 continue;
