@@ -222,7 +222,7 @@ impl From<IntakeError> for Refusal {
     fn from(error: IntakeError) -> Self {
         let refusal = |fault| Refusal::new(fault, error.to_string());
         match error {
-            IntakeError::ReadOnly => refusal(Fault::IntakeReadOnly),
+            IntakeError::ReadOnly | IntakeError::Broken => refusal(Fault::IntakeReadOnly),
             IntakeError::Full { limit } | IntakeError::Snapshots { limit } => refusal(Fault::IntakeFull).limited(limit),
             IntakeError::Stopped => refusal(Fault::Stopping),
             IntakeError::UnknownSource => Refusal::at(Fault::UnknownSource, "source", error),

@@ -101,6 +101,13 @@ impl Gateway {
         Ok(Self { listen, admin, service, ready, stop, tasks, grace, data, ledger })
     }
 
+    /// Returns where it cannot go on, and why: it is to be stopped, and the process to end with a failure. Not ready any more.
+    pub async fn broken(&self) -> anyhow::Error {
+        let Some(ledger) = &self.ledger else { return std::future::pending().await };
+        ledger::watch(|| ledger.intaking(), &self.ready).await;
+        anyhow::anyhow!("the stock ledger's writer panicked; what was acknowledged is kept, and is there after a start")
+    }
+
     /// Takes no more requests and finishes those in flight, within the grace period.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.ready.store(false, Ordering::Release);

@@ -1,6 +1,7 @@
 //! The stock ledger in a gateway: opened, looked at every second, and what operators see of it.
 
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -44,6 +45,16 @@ pub async fn tick(ledger: Ledger, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(TICK_EVERY)).await.is_some() {
         ledger.tick();
     }
+}
+
+/// Returns where the ledger's writer panicked, when no more traffic is wanted: what it left behind is not to be believed, and
+/// the next process starts from what is durable.
+pub async fn watch(intaking: impl Fn() -> Intaking, ready: &AtomicBool) {
+    while intaking() != Intaking::Broken {
+        tokio::time::sleep(TICK_EVERY).await;
+    }
+    ready.store(false, Ordering::Release);
+    tracing::error!("the stock ledger's writer has failed: the gateway drains and ends");
 }
 
 /// Waits for the disk, elsewhere.
@@ -107,6 +118,7 @@ pub fn detail(ledger: &Ledger, now: Timestamp) -> String {
         Intaking::ReadOnly => {
             "NOT TAKEN, storage failed (intake_read_only): see to the disk and restart; what is there is read on"
         }
+        Intaking::Broken => "NOT TAKEN, the ledger's writer has failed (intake_read_only): the gateway ends",
         Intaking::Closed => "not taken any more, the gateway stops",
     };
     let (waiting, levels) = (ledger.waiting(), ledger.levels().len());
@@ -150,4 +162,24 @@ fn shown(ledger: &Ledger) -> (Vec<SourceReport>, usize) {
     let more = others.len().saturating_sub(OTHERS_NAMED_MAX);
     shown.extend(others.into_iter().take(OTHERS_NAMED_MAX));
     (shown, more)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_writer_that_panicked_ends_readiness_and_a_full_disk_does_not() {
+        let (ready, looks) = (AtomicBool::new(true), AtomicUsize::new(0));
+        let intaking = || match looks.fetch_add(1, Ordering::Relaxed) {
+            0..5 => Intaking::ReadOnly,
+            _ => Intaking::Broken,
+        };
+        let early = tokio::time::timeout(TICK_EVERY * 4, watch(intaking, &ready)).await;
+        assert!(early.is_err() && ready.load(Ordering::Relaxed), "what is there is read on");
+        watch(intaking, &ready).await;
+        assert!(!ready.load(Ordering::Relaxed));
+    }
 }

@@ -75,12 +75,15 @@ pub async fn run(args: DemoArgs) -> anyhow::Result<()> {
     }
     tokio::spawn(summary(gateway.service.clone(), erp, latencies, stop.clone()));
 
-    end.await;
+    let failed = tokio::select! {
+        () = end => None,
+        error = gateway.broken() => Some(error),
+    };
     println!("\nstopping");
     let stopped = gateway.stop().await;
     stop.cancel();
     serving_erp.await?.context("the simulated ERP failed")?;
-    stopped
+    failed.map_or(stopped, Err)
 }
 
 /// One change, as any source may push it here.

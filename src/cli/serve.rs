@@ -18,7 +18,11 @@ pub async fn run(args: ServeArgs) -> anyhow::Result<()> {
     let config = Config::load(&args.config)?;
     let gateway = Gateway::start(config).await.context("the gateway cannot start")?;
     println!("ready gateway=http://{} admin=http://{}", gateway.listen, gateway.admin);
-    end.await;
+    let failed = tokio::select! {
+        () = end => None,
+        error = gateway.broken() => Some(error),
+    };
     tracing::info!("stopping: requests in flight are finished first");
-    gateway.stop().await
+    let stopped = gateway.stop().await;
+    failed.map_or(stopped, Err)
 }

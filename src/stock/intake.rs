@@ -102,8 +102,11 @@ struct Ending(Arc<Queue>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        // Where it ended by itself the queue is closed already.
-        self.0.close(IntakeError::ReadOnly);
+        // Where it ended by itself the queue is closed already; what a panic left behind is not to be believed.
+        match std::thread::panicking() {
+            true => self.0.give_up(IntakeError::Broken),
+            false => self.0.close(IntakeError::ReadOnly),
+        }
         let mut jobs = Vec::new();
         while self.0.take(usize::MAX, &mut jobs).is_some() {
             jobs.drain(..).for_each(|job| refuse(job, &self.0));
@@ -481,4 +484,26 @@ enum Failed {
     Journal(#[from] JournalError),
     #[error("the ledger's rows are not written any more, and the journal would only grow")]
     Rows,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_panics_is_not_one_whose_storage_failed() {
+        for (panics, why) in [(true, IntakeError::Broken), (false, IntakeError::ReadOnly)] {
+            let queue = Arc::new(Queue::new(10));
+            let (reply, skipped) = oneshot::channel();
+            queue.put(Job::Skip { source: SourceId::new("wms").unwrap(), to: None, reply }, 1).unwrap();
+            let ending = Ending(queue.clone());
+            let writer = std::thread::spawn(move || {
+                let _ending = ending;
+                assert!(!panics, "on purpose");
+            });
+            assert_eq!(writer.join().is_err(), panics);
+            assert_eq!((queue.closed(), skipped.blocking_recv().unwrap().unwrap_err()), (Some(why), why));
+            assert_eq!(queue.changes(), 0);
+        }
+    }
 }

@@ -91,6 +91,8 @@ pub enum Intaking {
     Open,
     /// Storage failed: what is there can be read.
     ReadOnly,
+    /// The writer panicked: nobody knows what it left, so the process has to end.
+    Broken,
     Closed,
 }
 
@@ -343,6 +345,7 @@ impl Ledger {
         match self.0.queue.closed() {
             None => Intaking::Open,
             Some(IntakeError::Stopped) => Intaking::Closed,
+            Some(IntakeError::Broken) => Intaking::Broken,
             Some(_) => Intaking::ReadOnly,
         }
     }

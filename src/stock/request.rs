@@ -131,6 +131,9 @@ pub enum IntakeError {
         "what is sent cannot be made durable: the ledger can be read, and takes nothing until the gateway is restarted"
     )]
     ReadOnly,
+    /// A fault of ours, not of the disk.
+    #[error("the ledger's writer has failed: what was acknowledged is kept, and the gateway ends")]
+    Broken,
     #[error("{limit} changes wait to be taken")]
     Full { limit: usize },
     #[error("{limit} snapshots are on their way already")]
@@ -148,7 +151,7 @@ pub enum IntakeError {
 impl IntakeError {
     pub fn reason(&self) -> &'static str {
         match self {
-            IntakeError::ReadOnly => "intake_read_only",
+            IntakeError::ReadOnly | IntakeError::Broken => "intake_read_only",
             IntakeError::Full { .. } | IntakeError::Snapshots { .. } => "over_limit",
             IntakeError::Stopped => "stopping",
             IntakeError::UnknownSource => "unknown_source",
@@ -159,7 +162,7 @@ impl IntakeError {
 
     pub fn is_retryable(&self) -> bool {
         let is_later = matches!(self, IntakeError::Full { .. } | IntakeError::Snapshots { .. } | IntakeError::Stopped);
-        is_later || *self == IntakeError::ReadOnly
+        is_later || matches!(self, IntakeError::ReadOnly | IntakeError::Broken)
     }
 }
 

@@ -141,6 +141,13 @@ impl Queue {
         self.filled.notify_one();
     }
 
+    /// The same, whatever was said before.
+    pub fn give_up(&self, why: IntakeError) {
+        let mut state = self.state.lock();
+        state.closed = Some(why);
+        self.filled.notify_one();
+    }
+
     pub fn closed(&self) -> Option<IntakeError> {
         self.state.lock().closed
     }
