@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import statistics
@@ -98,6 +99,11 @@ class Server:
     def memory_bytes(self):
         pages = [int(stat(pid)[21]) for pid in self.family()]
         return sum(pages) * os.sysconf("SC_PAGE_SIZE")
+
+    def peak_bytes(self):
+        """The most each of them ever had."""
+        status = [pathlib.Path(f"/proc/{pid}/status").read_text() for pid in self.family()]
+        return sum(int(re.search(r"VmHWM:\s+(\d+) kB", text)[1]) for text in status) * 1024
 
 
 def stat(pid):

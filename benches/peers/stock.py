@@ -131,10 +131,13 @@ def million(args, stack, folder):
     comptoir = start(args, stack, folder / "million")
     before = comptoir.memory_bytes()
     filled = load(args, "grpc", f"127.0.0.1:{comptoir.port}", "--changes", args.levels, "--skus", args.levels)
+    after, most = comptoir.memory_bytes(), comptoir.peak_bytes()
     # Rows are written behind; what waits for that goes.
     time.sleep(15)
-    grown = (comptoir.memory_bytes() - before) / args.levels
-    print(f"\n{args.levels} levels pushed in {filled['seconds']:.1f} s; resident bytes a level: {grown:.0f}")
+    later = comptoir.memory_bytes()
+    at_most, just_after, later = ((bytes - before) / args.levels for bytes in (most, after, later))
+    print(f"\n{args.levels} levels pushed in {filled['seconds']:.1f} s; resident bytes a level: "
+          f"{at_most:.0f} at most, {just_after:.0f} just after, {later:.0f} 15 s later")
     comptoir.process.kill()
     comptoir.process.wait()
     begun = time.perf_counter()

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use self::queue::{Held, Job, Pushed, Queue, Ticket};
 use self::tally::Tally;
 use self::waiting::Waiting;
-pub use self::working::{PLACES_MAX, Working};
+pub use self::working::{PLACES_MAX, Room, Working};
 use super::changes::ChangeLog;
 use super::config::StockConfig;
 use super::event::{Batch, Event, Verdict};
@@ -64,11 +64,14 @@ pub(super) struct Intake {
     tickets: Ticket,
     next_id: u64,
     record: Vec<u8>,
+    /// Of the round before: each would else grow from nothing.
+    room: Room,
     tally: Tally,
 }
 
-/// Changes of one round, about. More would only make those who came first wait longer.
-const ROUND_CHANGES: usize = 16_384;
+/// Changes of one round, about. More would only make those who came first wait longer, and take memory that is not given
+/// back soon.
+const ROUND_CHANGES: usize = 4096;
 
 /// Rows that end in one round.
 const ENDED_AT_ONCE: usize = 1000;
@@ -137,6 +140,7 @@ impl Intake {
             tickets: 0,
             next_id,
             record: Vec::new(),
+            room: Room::default(),
             tally: Tally::new(config),
         }
     }
@@ -162,7 +166,7 @@ impl Intake {
 
     fn round(&mut self, jobs: &mut Vec<Job>) -> Result<(), Failed> {
         let visible = Arc::clone(&self.visible);
-        let mut working = Working::new(&visible.levels, self.next_id);
+        let mut working = Working::within(std::mem::take(&mut self.room), &visible.levels, self.next_id);
         let now = self.clock.read();
         let mut done = Vec::with_capacity(jobs.len());
         for job in jobs.drain(..) {
@@ -181,7 +185,7 @@ impl Intake {
             }
         }
         self.next_id = working.next_id();
-        drop(working);
+        self.room = working.into_room();
         self.finish(done)
     }
 

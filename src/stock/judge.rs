@@ -108,6 +108,8 @@ impl Judge {
             return Decision { outcomes: vec![outcome; request.changes.len()], ..Decision::default() };
         }
         let mut sitting = self.sitting(&request.source, rows, now);
+        // Mostly a row, its number and its place in the change log: growing to that would take twice as much.
+        sitting.events.reserve_exact(3 * request.changes.len());
         let outcomes = match sitting.source.under(&request.epoch) {
             Under::Current => {
                 if !sitting.source.has_begun() {

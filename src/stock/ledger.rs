@@ -142,7 +142,7 @@ impl Ledger {
             fold.take(&batch);
             dirty.take(batch, end);
             if dirty.len() >= storage.pace.rows_due {
-                failed = store.write(std::mem::take(&mut dirty)).err();
+                failed = store.write(&mut dirty).err();
             }
             if failed.is_some() { Err("what follows cannot be kept") } else { Ok(()) }
         });
@@ -156,7 +156,7 @@ impl Ledger {
         }
         let written = from.unwrap_or_default();
         if !dirty.is_empty() {
-            store.write(dirty)?;
+            store.write(&mut dirty)?;
         }
         let history = match store.history()? {
             Some(bytes) => History::from_bytes(&bytes).ok_or(StoreError::Damaged("the starts of the change log"))?,

@@ -1,6 +1,6 @@
 //! Current figures, as readers see them: one writer, many readers who never wait for the disk.
 //!
-//! Levels lie by SKU, a page's line is one probe: all its locations and measures stand side by side, 48 bytes each. One
+//! Levels lie by SKU, a page's line is one probe: all its locations and measures stand side by side, 32 bytes each. One
 //! lock over all of it is held for the memory writes of one request, and by a page while it reads its lines: so a request
 //! is seen whole or not at all, and a page sees one state. What a snapshot restates is prepared in a second table of its
 //! (location, measure), in small steps, and shown by turning a bit.
@@ -26,6 +26,7 @@ use self::shard::{Found, Put, Shard};
 pub use self::view::{Coming, Figures, Net, Told, View};
 use super::config::StockConfig;
 use super::event::{Batch, Event, Row};
+use super::parts::part_of;
 use crate::clock::Timestamp;
 use crate::domain::change::{Measure, RowKey};
 use crate::domain::ids::SourceId;
@@ -97,8 +98,7 @@ impl Root {
 }
 
 fn shard_of(hash: u64) -> usize {
-    // Not the bits the shard's own table takes.
-    (hash >> 32) as usize % SHARDS
+    part_of(hash, SHARDS)
 }
 
 impl AsRef<Levels> for Levels {

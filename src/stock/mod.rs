@@ -12,6 +12,7 @@ pub mod judge;
 pub mod ledger;
 pub mod levels;
 pub mod pack;
+mod parts;
 pub mod report;
 pub mod request;
 pub mod store;

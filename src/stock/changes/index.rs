@@ -4,33 +4,45 @@ use std::hash::{BuildHasher as _, Hash};
 
 use hashbrown::HashTable;
 
-/// Where a row stands.
+use crate::stock::parts::part_of;
+
+/// Where a row stands. Ids of 47 bits: a million changes a second for four years, in two thirds of the room.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry {
-    place: u64,
-    version: u64,
+    place_low: u32,
+    version_low: u32,
+    /// And whether it is urgent.
+    place_high: u16,
+    version_high: u16,
 }
 
 /// The top bit of a place.
-const URGENT: u64 = 1 << 63;
+const URGENT: u16 = 1 << 15;
+
+const _: () = assert!(size_of::<Entry>() == 12);
 
 impl Entry {
     pub fn new(place: u64, version: u64, urgent: bool) -> Self {
-        debug_assert!(place < URGENT);
-        Self { place: if urgent { place | URGENT } else { place }, version }
+        assert!(place.max(version) >> 47 == 0, "ids are given out one by one: {place} {version}");
+        Self {
+            place_low: place as u32,
+            version_low: version as u32,
+            place_high: (place >> 32) as u16 | if urgent { URGENT } else { 0 },
+            version_high: (version >> 32) as u16,
+        }
     }
 
     pub fn place(self) -> u64 {
-        self.place & !URGENT
+        u64::from(self.place_high & !URGENT) << 32 | u64::from(self.place_low)
     }
 
     /// The id of its last change.
     pub fn version(self) -> u64 {
-        self.version
+        u64::from(self.version_high) << 32 | u64::from(self.version_low)
     }
 
     pub fn is_urgent(self) -> bool {
-        self.place & URGENT != 0
+        self.place_high & URGENT != 0
     }
 }
 
@@ -123,6 +135,5 @@ impl<K: Eq + Hash> Index<K> {
 }
 
 fn table_of(hash: u64) -> usize {
-    // Not the bits the tables themselves take.
-    (hash >> 24) as usize % TABLES
+    part_of(hash, TABLES)
 }

@@ -18,12 +18,18 @@ type Changed = Vec<(Measure, RowId, Option<Row>)>;
 #[derive(Debug)]
 pub struct Working<'a> {
     levels: &'a Levels,
-    changed: HashMap<(Sku, LocationId), Changed, foldhash::fast::RandomState>,
+    room: Room,
     /// Levels nobody had ever heard of.
     new_levels: usize,
+    next_id: u64,
+}
+
+/// The tables of a round, to be used again by the next.
+#[derive(Debug, Default)]
+pub struct Room {
+    changed: HashMap<(Sku, LocationId), Changed, foldhash::fast::RandomState>,
     /// What the request that is judged moved.
     moved: HashMap<Sku, Moved, foldhash::fast::RandomState>,
-    next_id: u64,
 }
 
 #[derive(Debug)]
@@ -35,7 +41,19 @@ struct Moved {
 
 impl<'a> Working<'a> {
     pub fn new(levels: &'a Levels, next_id: u64) -> Self {
-        Self { levels, changed: HashMap::default(), new_levels: 0, moved: HashMap::default(), next_id }
+        Self::within(Room::default(), levels, next_id)
+    }
+
+    pub fn within(room: Room, levels: &'a Levels, next_id: u64) -> Self {
+        Self { levels, room, new_levels: 0, next_id }
+    }
+
+    /// Empty again.
+    pub fn into_room(self) -> Room {
+        let mut room = self.room;
+        room.changed.clear();
+        room.moved.clear();
+        room
     }
 
     /// The row as it stands. `None`: there is none.
@@ -83,16 +101,22 @@ impl<'a> Working<'a> {
         if !self.has_level(key) {
             self.new_levels += 1;
         }
-        let rows = self.changed.entry((key.sku.clone(), key.location.clone())).or_default();
+        let rows = self.room.changed.entry((key.sku.clone(), key.location.clone())).or_default();
         match find(rows, key) {
             Ok(at) => rows[at].2 = row,
-            Err(at) => rows.insert(at, (key.measure, key.row.clone(), row)),
+            Err(at) => {
+                // Mostly there is one.
+                if rows.len() == rows.capacity() {
+                    rows.reserve_exact(rows.len() / 2 + 1);
+                }
+                rows.insert(at, (key.measure, key.row.clone(), row));
+            }
         }
     }
 
     /// A figure moved. Gives the change's id: the SKU's place in the change log, one for all that a request does to it.
     pub fn moved(&mut self, key: &RowKey) -> u64 {
-        if let Some(moved) = self.moved.get_mut(&key.sku) {
+        if let Some(moved) = self.room.moved.get_mut(&key.sku) {
             if !moved.locations.contains(&key.location) {
                 moved.locations.push(key.location.clone());
             }
@@ -100,14 +124,14 @@ impl<'a> Working<'a> {
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.moved.insert(key.sku.clone(), Moved { id, locations: vec![key.location.clone()] });
+        self.room.moved.insert(key.sku.clone(), Moved { id, locations: vec![key.location.clone()] });
         id
     }
 
     /// Appends the places of what the request moved, and begins with the next. Urgent is a SKU of which nothing is left
     /// where something moved, also if nothing was left before: what overtook once must not fall back by moving again.
     pub fn log(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        let mut moved: Vec<(Sku, Moved)> = self.moved.drain().collect();
+        let mut moved: Vec<(Sku, Moved)> = self.room.moved.drain().collect();
         // As the change log wants them.
         moved.sort_unstable_by_key(|(_, moved)| moved.id);
         for (sku, Moved { id, locations }) in moved {
@@ -134,10 +158,10 @@ impl<'a> Working<'a> {
     }
 
     fn changed_of(&self, sku: &Sku, location: &LocationId) -> Option<&Changed> {
-        if self.changed.is_empty() {
+        if self.room.changed.is_empty() {
             return None;
         }
-        self.changed.get(&(sku.clone(), location.clone()))
+        self.room.changed.get(&(sku.clone(), location.clone()))
     }
 }
 

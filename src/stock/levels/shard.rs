@@ -31,7 +31,7 @@ enum Cells {
     Many(Vec<Cell>),
 }
 
-const _: () = assert!(size_of::<Shelf>() == 64);
+const _: () = assert!(size_of::<Shelf>() == 48);
 
 impl Cells {
     fn as_slice(&self) -> &[Cell] {
@@ -133,7 +133,7 @@ impl<'a> Found<'a> {
         if !cell.has_apart() {
             return &[];
         }
-        self.shard.apart.get(&(self.shelf, cell.place, cell.plane)).map_or(&[], Vec::as_slice)
+        self.shard.apart.get(&(self.shelf, cell.place(), cell.plane)).map_or(&[], Vec::as_slice)
     }
 
     /// One of a level's rows.

@@ -136,6 +136,36 @@ fn a_named_row_that_moves_leaves_the_unnamed_one_as_it_was() {
 }
 
 #[test]
+fn a_row_comes_back_as_it_was_however_large_its_figures_are() {
+    let at = |ms: i64| Some(Timestamp(ms));
+    let numbered = |sequence, stated| Row { sequence, stated, ..row("1") };
+    let timed = |stated: u64, effective_at| Row { sequence: 0, stated, effective_at, ..row("1") };
+    let figures = ["0", "0.00", "-0", "-7.5", "12.0", "999999999999999999", "-999999999999999999.999999999"];
+    let rows = figures.map(row).into_iter().chain([
+        numbered(u64::MAX, u64::MAX),
+        numbered(u64::MAX, 0),
+        numbered(0, u64::MAX),
+        numbered(1 << 31, 0),
+        numbered((1 << 31) - 1, 0),
+        timed(NOW.0 as u64, at(NOW.0 + 5)),
+        timed(NOW.0 as u64, at(0)),
+        timed(0, at(i64::MIN)),
+        Row { changed_at: Timestamp(i64::MAX), suspect: true, ..row("1") },
+        Row { changed_at: Timestamp(-1), ..row("1") },
+        Row { changed_at: Timestamp(-(1 << 47)), ..row("1") },
+        Row { changed_at: Timestamp(1 << 47), ..row("1") },
+    ]);
+    let levels = levels(&[]);
+    // One after the other: also a row that has to move.
+    for row in rows {
+        levels.apply(&batch([told(key("A", "PARIS", OnHand, ""), row.clone())]));
+        let found = levels.row(&key("A", "PARIS", OnHand, "")).unwrap();
+        assert_eq!(format!("{found:?}"), format!("{row:?}"));
+        assert_eq!((levels.len(), only(&levels, "A", NOW).on_hand), (1, Some(row.quantity)));
+    }
+}
+
+#[test]
 fn what_is_on_its_way_is_listed_with_its_day() {
     let levels = levels(&[]);
     let due = Row { expected_on: Some(date(2026, 12, 1)), ..row("7") };

@@ -119,4 +119,10 @@ impl Dirty {
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
+
+    /// Room for no more than so many of each is kept.
+    pub fn shrink_to(&mut self, rows: usize) {
+        self.rows.shrink_to(rows);
+        self.log.shrink_to(rows);
+    }
 }

@@ -27,12 +27,7 @@ pub struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            rows_due: 20_000,
-            interval: Duration::from_secs(10),
-            rows_max: 60_000,
-            patience: Duration::from_secs(120),
-        }
+        Self { rows_due: 6000, interval: Duration::from_secs(10), rows_max: 18_000, patience: Duration::from_secs(120) }
     }
 }
 
@@ -117,14 +112,18 @@ impl Shared {
     }
 
     fn run(&self, mut store: Store, journals: &std::path::Path) {
+        // Two take turns: one is filled while the other is written, and neither grows anew each time.
+        let mut dirty = Dirty::default();
         let failed = loop {
-            let (dirty, stop) = self.wait();
+            let stop = self.wait(&mut dirty);
             if !dirty.is_empty() {
                 let position = dirty.position;
-                if let Err(error) = store.write(dirty) {
+                if let Err(error) = store.write(&mut dirty) {
                     tracing::error!(%error, reason = error.reason(), "the ledger's rows cannot be written");
                     break true;
                 }
+                // A snapshot may have needed more room than ever again.
+                dirty.shrink_to(self.pace.rows_max);
                 if let Err(error) = drop_segments_before(journals, position) {
                     tracing::warn!(%error, "segments of the ledger's journal that are not needed stay");
                 }
@@ -144,19 +143,18 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// What is to be written now, and whether that is the last.
-    fn wait(&self) -> (Dirty, bool) {
+    /// Puts what is to be written now in place of an empty one, and says whether that is the last.
+    fn wait(&self, dirty: &mut Dirty) -> bool {
         let mut state = self.state.lock();
         while !state.stop && !self.is_due(&state) {
             if self.changed.wait_for(&mut state, self.pace.interval).timed_out() {
                 break;
             }
         }
-        let position = state.dirty.position;
-        let dirty = std::mem::take(&mut state.dirty);
-        state.dirty.position = position;
+        std::mem::swap(&mut state.dirty, dirty);
+        state.dirty.position = dirty.position;
         // Nobody waits while this is written, unless as much again comes meanwhile.
         self.changed.notify_all();
-        (dirty, state.stop)
+        state.stop
     }
 }

@@ -188,7 +188,7 @@ fn a_start_from_the_rows_is_the_fold_of_all_that_happened() {
             dirty.take(batch, Position { segment: 1, at: step.cast_unsigned() });
             if draw.below(8) == 0 {
                 let position = dirty.position;
-                store.write(std::mem::take(&mut dirty)).unwrap();
+                store.write(&mut dirty).unwrap();
                 if draw.below(3) == 0 {
                     drop(store);
                     let folded;
@@ -219,7 +219,7 @@ fn the_last_ten_thousand_numbers_come_back() {
             dirty
                 .take(Batch { source: source("wms"), at: Timestamp(1), events }, Position { segment: 1, at: sequence });
         }
-        store.write(dirty).unwrap();
+        store.write(&mut dirty).unwrap();
     }
     drop(store);
     let (_, folded) = loaded(folder.path(), &config);
@@ -246,7 +246,7 @@ fn event_ids_are_forgotten_when_their_time_is_over_or_there_are_too_many() {
             let events = vec![Event::Named { event_id: format!("{step}").into(), hash: 1, original }];
             dirty.take(Batch { source: source(name), at, events }, Position { segment: 1, at: 1 });
         }
-        store.write(dirty).unwrap();
+        store.write(&mut dirty).unwrap();
     }
     drop(store);
     let (_, folded) = loaded(folder.path(), &config);

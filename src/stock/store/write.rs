@@ -19,13 +19,18 @@ const CHUNK_BITS: u32 = 8;
 /// Left epochs of a source that are remembered.
 const EPOCHS_KEPT_MAX: u64 = 1000;
 
+/// Room made for what sources have besides rows: their positions, and their numbers by the chunk.
+const SOURCES_ROOM: usize = 256;
+
 impl Store {
-    /// Writes all of it, and up to where in the journal that is, in one step. Durable when it returns.
-    pub fn write(&mut self, dirty: Dirty) -> Result<(), StoreError> {
+    /// Writes all of it, and up to where in the journal that is, in one step. Durable when it returns; what is left is empty,
+    /// with room for as much again.
+    pub fn write(&mut self, dirty: &mut Dirty) -> Result<(), StoreError> {
         // Nothing is put twice: the engine does not say which of two would stay.
-        let mut batch = self.database.batch().durability(Some(PersistMode::SyncAll));
+        let batch = OwnedWriteBatch::with_capacity(self.database.clone(), dirty.len() + SOURCES_ROOM);
+        let mut batch = batch.durability(Some(PersistMode::SyncAll));
         let mut levels: HashMap<Vec<u8>, (Timestamp, Vec<u8>)> = HashMap::new();
-        for (key, (source, at, row)) in dirty.rows {
+        for (key, (source, at, row)) in dirty.rows.drain() {
             let mut value = Packer::default();
             value.name(source.as_str());
             value.signed(at.0);
@@ -46,13 +51,13 @@ impl Store {
         for (key, (_, value)) in levels {
             batch.insert(&self.rows, key, value);
         }
-        for (sku, (id, urgent)) in dirty.log {
+        for (sku, (id, urgent)) in dirty.log.drain() {
             let mut value = Packer::default();
             value.number(id);
             value.byte(u8::from(urgent));
             batch.insert(&self.log, sku.as_str(), value.0);
         }
-        for (source, changed) in dirty.sources {
+        for (source, changed) in dirty.sources.drain() {
             self.write_source(&mut batch, &source, changed)?;
         }
         let mut position = Packer::default();
