@@ -4,6 +4,7 @@
 //! reads the stock ledger, and prices as any reader of offers gets them.
 
 pub mod ack;
+pub mod asking;
 pub mod config;
 mod error;
 pub mod fact;

@@ -52,6 +52,8 @@ pub struct PriceReport {
     pub invalidated: u64,
     /// The last attempt failed.
     pub failed: u64,
+    /// What is wrong with the customer the channel prices as: `customer_unknown`, `customer_blocked`.
+    pub party: Option<&'static str>,
 }
 
 /// Every row of one SKU, or of one name the channel has for it.
