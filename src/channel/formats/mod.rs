@@ -11,8 +11,15 @@
 pub mod guard;
 pub mod tally;
 
+mod amazon;
+mod cdiscount;
+mod google;
+mod mirakl;
+mod offer;
+mod parts;
 mod separated;
 mod text;
+mod zip;
 
 use std::sync::Arc;
 
@@ -161,7 +168,16 @@ impl File {
 }
 
 /// Every format, by name.
-pub static ALL: &[Format] = &[separated::CSV, separated::TSV];
+pub static ALL: &[Format] = &[
+    separated::CSV,
+    separated::TSV,
+    mirakl::OFFERS,
+    mirakl::STOCK,
+    amazon::FORMAT,
+    google::SUPPLEMENTAL,
+    google::LOCAL_INVENTORY,
+    cdiscount::FORMAT,
+];
 
 pub fn by_name(name: &str) -> Option<&'static Format> {
     ALL.iter().find(|format| format.name == name)

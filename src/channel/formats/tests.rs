@@ -1,5 +1,7 @@
 //! What holds for every format. Goldens, and what other programs read of the files, are in `tests/channels`.
 
+mod amazon;
+mod offers;
 mod rows;
 mod separated;
 

@@ -61,6 +61,30 @@ pub(super) fn quoted_cell(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// In quotes, escaped as JSON has it.
+pub(super) fn json(text: &str, out: &mut Vec<u8>) {
+    serde_json::to_writer(out, text).expect("memory takes all");
+}
+
+/// As it may stand in an attribute of XML. Only what [`is_xml`].
+pub(super) fn xml(text: &str, out: &mut Vec<u8>) {
+    for byte in text.bytes() {
+        match byte {
+            b'&' => out.extend_from_slice(b"&amp;"),
+            b'<' => out.extend_from_slice(b"&lt;"),
+            b'>' => out.extend_from_slice(b"&gt;"),
+            b'"' => out.extend_from_slice(b"&quot;"),
+            b'\'' => out.extend_from_slice(b"&apos;"),
+            _ => out.push(byte),
+        }
+    }
+}
+
+/// Whether XML can hold it at all: some characters have no escape.
+pub(super) fn is_xml(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -36,3 +36,6 @@ pub fn zeroed(sku: &str, reason: &'static str) -> ChannelRow {
         ..row(sku)
     }
 }
+pub fn at_price(sku: &str, amount: &str, currency: &str) -> ChannelRow {
+    ChannelRow { price: price(amount, currency, TaxBasis::Gross), ..row(sku) }
+}
