@@ -91,6 +91,11 @@ impl<K: Clone + Eq + Hash> Rebuild<K> {
         }
     }
 
+    /// An id that was given out, if to no row that is still there.
+    pub fn pass(&mut self, id: u64) {
+        self.highest = self.highest.max(id);
+    }
+
     /// The watermark to start with.
     pub fn highest(&self) -> u64 {
         self.highest
@@ -173,6 +178,12 @@ impl<K: Clone + Eq + Hash> ChangeLog<K> {
         self.take(key, id, urgent, false);
     }
 
+    /// An id that is no row's: cursors that are issued once it is visible are told from those before.
+    pub fn pass(&mut self, id: u64) {
+        debug_assert!(id > self.highest, "ids only grow: {id} after {}", self.highest);
+        self.highest = id;
+    }
+
     /// What was taken in is visible.
     pub fn publish(&mut self) {
         self.watermark = self.highest;
@@ -205,6 +216,19 @@ impl<K: Clone + Eq + Hash> ChangeLog<K> {
         }
         if old.is_urgent() && (!stays || !urgent) {
             self.urgent.leave(old.place(), is_live);
+        }
+    }
+
+    /// The row is gone for good: no page has it any more. Readers who may have had it are the log's owner's affair. Its number
+    /// stays, in case it comes again.
+    pub fn forget(&mut self, key: &K) {
+        let Some(row) = self.index.find(key) else { return };
+        let old = self.index.entry(row);
+        self.index.set(row, Entry::new(0, old.version(), false));
+        let index = &self.index;
+        self.all.leave(old.place(), |id, row| index.entry(row).place() == id);
+        if old.is_urgent() {
+            self.urgent.leave(old.place(), |id, row| index.entry(row).place() == id && index.entry(row).is_urgent());
         }
     }
 

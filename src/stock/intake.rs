@@ -23,6 +23,7 @@ use self::queue::{Held, Job, Pushed, Queue, Ticket};
 use self::tally::Tally;
 use self::waiting::Waiting;
 pub use self::working::{PLACES_MAX, Room, Working};
+use super::bell::Bell;
 use super::changes::ChangeLog;
 use super::config::StockConfig;
 use super::event::{Batch, Event, Verdict};
@@ -50,6 +51,14 @@ pub struct Visible {
     pub lags: RwLock<HashMap<SourceId, Duration>>,
     /// When this process began to listen.
     pub started: Timestamp,
+    /// Rung when something new is to be seen.
+    pub bells: RwLock<Vec<Arc<Bell>>>,
+}
+
+impl Visible {
+    fn ring(&self) {
+        self.bells.read().iter().for_each(|bell| bell.ring());
+    }
 }
 
 pub(super) struct Intake {
@@ -231,6 +240,7 @@ impl Intake {
             }
         }
         visible.log.write().publish();
+        visible.ring();
         self.report(HashSet::from([&batch.source]));
         self.queue.done(1);
         let _ = reply.send(Ok(answer));
@@ -416,6 +426,7 @@ impl Intake {
             }
             log.publish();
         }
+        self.visible.ring();
         self.report(done.iter().map(|done| &done.batch.source).collect());
         let now = self.clock.read().wall;
         for Done { batch, effective_at, .. } in done {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::bell::Bell;
 use super::changes::{Cursor, History, Page, Rebuild, ResyncRequired};
 use super::config::StockConfig;
 use super::event::{Batch, Event};
@@ -326,9 +327,19 @@ impl Ledger {
         &self.0.visible.levels
     }
 
+    /// Has the bell rung whenever there is something new to be seen, as long as this ledger is.
+    pub fn ring(&self, bell: Arc<Bell>) {
+        self.0.visible.bells.write().push(bell);
+    }
+
     /// What changed since; without a cursor, everything.
     pub fn changes(&self, cursor: Option<&Cursor>, limit: usize) -> Result<Page<Sku>, ResyncRequired> {
         self.0.visible.log.read().page(cursor, limit)
+    }
+
+    /// The last change that can be seen.
+    pub fn watermark(&self) -> u64 {
+        self.0.visible.log.read().watermark()
     }
 
     /// From here on: to be taken before all levels are read.
@@ -427,6 +438,7 @@ impl Fold {
             reports: RwLock::new(reports),
             lags: RwLock::default(),
             started: now,
+            bells: RwLock::default(),
         };
         Ok((visible, judge))
     }

@@ -4,6 +4,7 @@
 //! in a journal and in rows behind it ([`store`]), and read from memory ([`levels`], [`changes`]). Never asks the ERP, never
 //! knows a wire. State is the fold of [`event::Event`]s, live and at replay by the same code.
 
+pub mod bell;
 pub mod changes;
 pub mod config;
 pub mod event;
@@ -17,6 +18,7 @@ pub mod report;
 pub mod request;
 pub mod store;
 
+pub use self::bell::Bell;
 pub use self::changes::{ChangeLog, Cursor, ResyncRequired};
 pub use self::config::{SourceConfig, StockConfig};
 pub use self::event::{Event, Original, Row, Trace, Verdict};

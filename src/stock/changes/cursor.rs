@@ -24,6 +24,16 @@ impl Cursor {
     pub fn reaches(&self, watermark: u64) -> bool {
         self.all >= watermark
     }
+
+    /// Every row whose last change is up to here was handed out, and more may have been.
+    pub fn position(&self) -> u64 {
+        self.all
+    }
+
+    /// The watermark when it was issued.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
 }
 
 /// The text is not a cursor of any log.

@@ -364,6 +364,23 @@ fn what_is_being_restated_is_told_as_more() {
 }
 
 #[test]
+fn what_is_forgotten_is_in_no_page_until_it_comes_again() {
+    let mut log = log_of(4, |row| row == 2);
+    log.forget(&1);
+    log.forget(&2);
+    log.pass(5);
+    log.publish();
+    let page = log.page(None, 10).unwrap();
+    assert_eq!((keys(&page), page.watermark), (vec![0, 3], 5));
+    assert_eq!((page.cursor.position(), page.cursor.seen()), (5, 5));
+    log.apply(&2, 6, false);
+    log.apply(&1, 7, true);
+    log.publish();
+    let page = log.page(Some(&page.cursor), 10).unwrap();
+    assert_eq!((keys(&page), page.more), (vec![1, 2], false));
+}
+
+#[test]
 fn cursors_are_short_and_checked() {
     let cursor = Cursor { incarnation: u64::MAX, all: u64::MAX - 1, urgent: u64::MAX, seen: 7 };
     let text = cursor.to_string();

@@ -271,6 +271,24 @@ async fn requests_are_in_line_when_they_are_pushed_whoever_is_awaited_first() {
 }
 
 #[tokio::test]
+async fn whoever_works_behind_it_is_woken_by_what_can_be_seen() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = open(folder.path());
+    let bell = Arc::new(Bell::default());
+    ledger.ring(bell.clone());
+    assert!(!bell.is_rung());
+    ledger.push(request(vec![set(1, "A", 1)])).await.unwrap();
+    bell.wait();
+    assert_eq!(ledger.watermark(), 1);
+    let (parts, receiver) = mpsc::channel(4);
+    parts.send(SnapshotPart::Rows(vec![row(1, "B", 9)])).await.unwrap();
+    parts.send(SnapshotPart::End { rows: Some(1) }).await.unwrap();
+    ledger.put_snapshot(snapshot_head(1), receiver).await.unwrap();
+    bell.wait();
+    assert!(ledger.watermark() > 1);
+}
+
+#[tokio::test]
 async fn the_queue_is_bounded_in_changes() {
     let folder = tempfile::tempdir().unwrap();
     let config = StockConfig { queue_changes_max: 3, any_source: true, ..StockConfig::default() };

@@ -51,13 +51,17 @@ pub(super) struct SourceState {
 }
 
 impl SourceState {
-    /// Nobody is silent sooner than that long after this process began to listen.
-    pub fn doubt(&self, started: Timestamp, now: Timestamp) -> Option<Doubt> {
-        if self.standing.gap_since.is_some_and(|since| since.until(now) >= self.gap_grace) {
-            return Some(Doubt::SourceGap);
+    /// With since when. Nobody is silent sooner than that long after this process began to listen; then they are since they were
+    /// heard last.
+    pub fn doubt(&self, started: Timestamp, now: Timestamp) -> Option<(Doubt, Timestamp)> {
+        if let Some(since) = self.standing.gap_since
+            && since.until(now) >= self.gap_grace
+        {
+            return Some((Doubt::SourceGap, since));
         }
-        let heard = self.standing.last_heard.unwrap_or(started).max(started);
-        self.silent_after.is_some_and(|after| heard.until(now) > after).then_some(Doubt::SourceSilent)
+        let heard = self.standing.last_heard.unwrap_or(started);
+        let is_silent = self.silent_after.is_some_and(|after| heard.max(started).until(now) > after);
+        is_silent.then_some((Doubt::SourceSilent, heard))
     }
 }
 

@@ -232,12 +232,19 @@ fn figures_are_in_doubt_while_their_source_is_or_their_row_was() {
     let doubt = |now| only(&levels, "A", now).doubt;
     assert_eq!(doubt(at(60)), None);
     assert_eq!(doubt(Timestamp(at(60).0 + 1)), Some(Doubt::SourceSilent));
+    let since = |now| only(&levels, "A", now).doubted_since;
+    let doubts = |now| levels.view(now).doubts().map(|(_, doubt, since)| (doubt, since)).collect::<Vec<_>>();
+    assert_eq!((since(at(60)), doubts(at(60))), (None, Vec::new()));
+    // Since it was heard last.
+    let heard = since(at(61)).unwrap();
+    assert!(heard <= at(0) && doubts(at(61)) == [(Doubt::SourceSilent, heard)]);
     levels.note(&source("wms"), Standing { last_heard: Some(at(60)), gap_since: None });
     assert_eq!(doubt(at(61)), None);
     assert_eq!(only(&levels, "A", at(61)).heard_at, Some(at(60)));
     levels.note(&source("wms"), Standing { last_heard: Some(at(60)), gap_since: Some(at(60)) });
     assert_eq!(doubt(at(61)), None, "the missing may be on its way");
     assert_eq!(doubt(at(62)), Some(Doubt::SourceGap));
+    assert_eq!((since(at(62)), doubts(at(62))), (Some(at(60)), vec![(Doubt::SourceGap, at(60))]));
     levels.note(&source("wms"), Standing { last_heard: Some(at(60)), gap_since: None });
 
     levels.apply(&batch([Event::Missed { before: 6 }]));

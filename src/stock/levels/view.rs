@@ -2,7 +2,7 @@
 
 use super::Root;
 use super::cell::Cell;
-use super::places::{Doubt, Place};
+use super::places::{Doubt, Place, Places};
 use super::shard::Found;
 use super::sums::Sums;
 use crate::clock::Timestamp;
@@ -36,6 +36,8 @@ pub struct Figures {
     pub doubt: Option<Doubt>,
     /// Why the orders may be, be there none: some may be missing.
     pub pending_doubt: Option<Doubt>,
+    /// Since when a source of them is in doubt; of several, the one that is for longest.
+    pub doubted_since: Option<Timestamp>,
     /// A configured source answers for what is there.
     pub owned: bool,
     /// What is on its way there is told here, if anything is.
@@ -122,6 +124,7 @@ impl View<'_> {
             heard_at: None,
             doubt: None,
             pending_doubt: None,
+            doubted_since: None,
             owned: place.is_owned(),
             incoming: place.plane(Measure::Incoming).heard || place.plane(Measure::Incoming).complete.is_some(),
         };
@@ -243,7 +246,18 @@ impl View<'_> {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        figures.doubtful(measure, state.doubt(places.started, self.now));
+        let Some((doubt, since)) = state.doubt(places.started, self.now) else { return };
+        figures.doubtful(measure, Some(doubt));
+        figures.doubted_since = Some(figures.doubted_since.map_or(since, |earlier| earlier.min(since)));
+    }
+
+    /// The sources that are in doubt, why and since when.
+    pub fn doubts(&self) -> impl Iterator<Item = (&SourceId, Doubt, Timestamp)> {
+        let Places { sources, started, .. } = &self.root.places;
+        sources.iter().filter_map(|source| {
+            let (doubt, since) = source.doubt(*started, self.now)?;
+            Some((&source.name, doubt, since))
+        })
     }
 
     /// All rows of the SKU, as they stand, with who said so.
