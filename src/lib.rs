@@ -4,6 +4,7 @@
 //! `tests/layering.rs`).
 
 pub mod clock;
+pub mod hash;
 pub mod human;
 pub mod journal;
 pub mod mutants;

@@ -11,7 +11,6 @@ mod config;
 mod context;
 pub mod encode;
 mod grpc;
-pub mod hash;
 mod http;
 mod invalidations;
 mod messages;

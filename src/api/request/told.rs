@@ -11,12 +11,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::scalar;
-use crate::api::hash::Hash;
 use crate::api::status::Fault;
 use crate::clock::Timestamp;
 use crate::domain::change::{Change, ChangeKind, Measure, Movement, RowId, RowKey, Unreadable};
 use crate::domain::ids::check_id;
 use crate::domain::{IdError, LocationId, Quantity, Sku};
+use crate::hash::Hash;
 use crate::stock::request::{SnapshotLine, SnapshotRow};
 
 /// Where it stands, for people.
@@ -217,7 +217,7 @@ impl Told<'_> {
         hash.number(self.expires_at.map(|at| at.0 as u64));
         let quantity = self.quantity.as_deref().unwrap_or_default();
         match quantity.parse::<Quantity>() {
-            Ok(quantity) => hash.quantity(quantity),
+            Ok(quantity) => hash.decimal(quantity.get()),
             Err(_) => hash.text(quantity.as_bytes()),
         }
         let texts = [&self.sku, &self.location, &self.row, &self.expected_on, &self.event_id, &self.reference];

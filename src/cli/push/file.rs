@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 use serde_json::{Map, Value};
 
-use crate::api::hash::Hash;
+use crate::hash::Hash;
 use crate::human::csv;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]

@@ -1,8 +1,9 @@
 //! A hash that means the same in every release.
 
-use crate::domain::Quantity;
+use rust_decimal::Decimal;
 
 /// A hash that is written down, so it is spelled out here and never changes: words of eight bytes, multiplied in.
+#[derive(Clone, Debug)]
 pub struct Hash(u64);
 
 impl Default for Hash {
@@ -23,8 +24,8 @@ impl Hash {
     }
 
     /// However it is written: 12 is 12.0.
-    pub fn quantity(&mut self, quantity: Quantity) {
-        let exact = quantity.normalized().get();
+    pub fn decimal(&mut self, decimal: Decimal) {
+        let exact = decimal.normalize();
         let digits = exact.mantissa();
         self.word(u64::from(exact.scale()));
         self.word(digits as u64);
