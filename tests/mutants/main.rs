@@ -36,6 +36,11 @@ const SHARING: By = Unit("offer::sharing");
 const FILE_GUARD: By = Unit("channel::formats::guard");
 const PRICING: By = Unit("channel::pricing");
 
+const QUANTITY: By = Unit("channel::policy::tests::quantities");
+const PRICE: By = Unit("channel::policy::tests::prices");
+const NEXT: By = Unit("channel::policy::tests::changes");
+const ASSORTMENT: By = Unit("channel::policy::tests::assortments");
+
 const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::JoinOlderAir, &[MACHINE, Seeds(50)]),
     (Mutant::JoinBeforeInvalidation, &[MACHINE, Seeds(200)]),
@@ -151,6 +156,36 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::PriceEndForgotten, &[PRICING]),
     (Mutant::ListenerNotAwaited, &[Behaviour("invalidation")]),
     (Mutant::UnknownListSpared, &[Unit("offer::invalidation::listener")]),
+    (Mutant::UnfitIsSold, &[ASSORTMENT]),
+    (Mutant::ExcludedIsSold, &[ASSORTMENT]),
+    (Mutant::ChannelsStockIsCounted, &[QUANTITY]),
+    (Mutant::EachLocationAtLeastZero, &[QUANTITY]),
+    (Mutant::ReserveIgnored, &[QUANTITY]),
+    (Mutant::ThresholdIsSafetyStock, &[QUANTITY]),
+    (Mutant::ShareBeforeReserve, &[QUANTITY]),
+    (Mutant::CapBeforePack, &[QUANTITY]),
+    (Mutant::PackRoundedUp, &[QUANTITY]),
+    (Mutant::LessThanNothingIsShown, &[QUANTITY]),
+    (Mutant::ZeroLocationIsSold, &[QUANTITY]),
+    (Mutant::HeldLocationIsZero, &[QUANTITY]),
+    (Mutant::NoOnlyZeroes, &[PRICE]),
+    (Mutant::EndedPriceIsAsked, &[PRICE]),
+    (Mutant::InvalidatedForEver, &[PRICE]),
+    (Mutant::HeldUnsaid, &[PRICE]),
+    (Mutant::AnyCurrencyIsAsked, &[PRICE]),
+    (Mutant::TaxRateIsInvented, &[PRICE]),
+    (Mutant::BelowTheFloorPrice, &[PRICE]),
+    (Mutant::PackCostsOneUnit, &[PRICE]),
+    (Mutant::BaseQuantityIgnored, &[PRICE]),
+    (Mutant::RoundedTwice, &[PRICE]),
+    (Mutant::EndingBelowThePrice, &[PRICE]),
+    (Mutant::RemovedAtOnce, &[NEXT]),
+    (Mutant::RiseAtOnce, &[NEXT]),
+    (Mutant::FallWaits, &[NEXT]),
+    (Mutant::LatestRiseIsShown, &[NEXT]),
+    (Mutant::SmallMoveBelowFloor, &[NEXT]),
+    (Mutant::EverySmallMoveIsShown, &[NEXT]),
+    (Mutant::SamePublishedAgain, &[NEXT]),
 ];
 
 #[test]
