@@ -4,6 +4,7 @@
 //! refused with the nearest known name. Any value may come from an environment variable instead: `COMPTOIR_`, the key's path
 //! in capitals with two underscores between its parts (`COMPTOIR_ERP__URL`), the value as TOML or as plain text.
 
+pub mod channel;
 mod stock;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use self::stock::StockFile;
 use super::unknown_key;
 use crate::api::ApiConfig;
 use crate::cache::CacheConfig;
+use crate::channel::ChannelConfig;
 use crate::domain::{Purpose, Quantity};
 use crate::erp::connectors::rest::{RestConfig, RestSite};
 use crate::erp::dispatch::{Budget, Maintenance};
@@ -47,6 +49,8 @@ pub struct Config {
     pub stock: Option<StockConfig>,
     /// How the ledger lies on the disk. Nothing a configuration file says.
     pub stock_storage: Storage,
+    /// In the order of the file.
+    pub channels: Vec<ChannelConfig>,
     pub probe: Probe,
 }
 
@@ -77,6 +81,10 @@ struct File {
     #[serde(default)]
     availability: Availability,
     stock: Option<StockFile>,
+    /// Read before the rest, with the files it names; here for the list of known keys.
+    #[serde(default)]
+    #[expect(dead_code, reason = "a key that is always gone by now")]
+    channels: (),
     #[serde(default)]
     check: Probe,
 }
@@ -263,12 +271,19 @@ impl Config {
         for (name, value) in environment {
             overlay(&mut table, &name, value)?;
         }
+        let channels = table.remove("channels").map(|tables| channel::channels(tables, folder)).transpose()?;
         let file: File = unknown_key::deserialize(table)?;
         let preset = folder.join(&file.erp.preset);
         let preset_text =
             std::fs::read_to_string(&preset).with_context(|| format!("cannot read the preset {}", preset.display()))?;
         let mut config = file.check(&preset_text)?;
         config.data = config.data.map(|data| folder.join(data));
+        config.channels = channels.unwrap_or_default();
+        if !config.channels.is_empty() && (config.stock.is_none() || config.data.is_none()) {
+            bail!(
+                "channels need [stock], for they publish what is in its ledger, and server.data, where their own log is kept"
+            );
+        }
         Ok(config)
     }
 }
@@ -322,6 +337,7 @@ impl File {
             offer: self.freshness.over(OfferConfig::default(), self.availability)?,
             stock,
             stock_storage: Storage::default(),
+            channels: Vec::new(),
             probe: self.check,
         })
     }
@@ -439,6 +455,25 @@ mod tests {
         assert_eq!(config.erp.url, "http://127.0.0.1:9");
         assert_eq!(config.budget.concurrency, 2);
         assert_eq!(config.offer.patience(Purpose::List).price.max_age, Duration::from_secs(90));
+    }
+
+    #[test]
+    fn channels_need_a_ledger_and_a_folder() {
+        let channel = "[[channels]]\nname = \"market\"\nassortment = { include_file = \"none.txt\" }\n";
+        let error = format!("{:#}", load(&format!("{SMALL}{channel}"), &[]).unwrap_err());
+        assert!(error.contains("examples/none.txt"), "relative to the configuration file: {error}");
+        let channel = "[[channels]]\nname = \"market\"\n";
+        let stock = "[stock]\nany_source = true\n";
+        let data = "[server]\ndata = \"d\"\n";
+        for text in [format!("{SMALL}{channel}"), format!("{SMALL}{stock}{channel}"), format!("{data}{SMALL}{channel}")]
+        {
+            let error = format!("{:#}", load(&text, &[]).unwrap_err());
+            assert!(error.contains("[stock]") && error.contains("server.data"), "{text}: {error}");
+        }
+        let config = load(&format!("{data}{SMALL}{stock}{channel}"), &[]).unwrap();
+        assert_eq!(config.channels[0].name, "market");
+        let error = format!("{:#}", load(&format!("{SMALL}[chanels]\n"), &[]).unwrap_err());
+        assert!(error.contains("did you mean `channels`"), "{error}");
     }
 
     #[test]

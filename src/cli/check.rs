@@ -1,5 +1,7 @@
 //! `comptoir check`: tries a configuration against the ERP, step by step, and says what works, how fast, and what an offer
-//! looks like. For the integrator with a new preset, and for whoever is on call at night.
+//! looks like; what each channel would do. For the integrator with a new preset, and for whoever is on call at night.
+
+mod channels;
 
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -72,6 +74,13 @@ pub async fn run(args: CheckArgs) -> anyhow::Result<()> {
     let today = config.calendar.day(Clock::system().read().wall);
     let connector = RestConnector::new(config.erp).context("erp")?;
     let mut steps = Steps { clock: Clock::system(), failed: 0 };
+    for channel in &config.channels {
+        let told = channels::describe(channel, config.stock.as_ref());
+        let mut lines = told.lines.iter();
+        println!("ok    channel    {}", lines.next().map_or("", String::as_str));
+        lines.for_each(|line| steps.note(&format!("           {line}"), true));
+        told.faults.iter().for_each(|fault| steps.note(&format!("channel    {}: {fault}", channel.name), false));
+    }
     let question = Question::new(&args, &probe)?;
     let timeout = config.budget.timeout;
     if tokio::time::timeout(timeout * 6, probe_erp(&mut steps, &connector, question, today)).await.is_err() {
