@@ -211,6 +211,22 @@ mod tests {
     }
 
     #[test]
+    fn more_files_than_the_small_index_counts_have_the_large_one() {
+        for (files, is_large) in [(65_534, false), (65_535, true), (65_536, true)] {
+            let (mut zip, mut out) = (Zip::default(), Vec::new());
+            (0..files).for_each(|_| zip.add("", Method::Stored, b"", &mut out));
+            zip.finish("", &mut out);
+            let end = out.len() - 22;
+            let counted = u16::from_le_bytes([out[end + 10], out[end + 11]]);
+            assert_eq!(counted, if is_large { u16::MAX } else { files as u16 });
+            assert_eq!(long_at(&out, end - 20) == END_64_LOCATOR, is_large, "{files}");
+            if is_large {
+                assert_eq!(longest_at(&out, end - 20 - 56 + 32), files);
+            }
+        }
+    }
+
+    #[test]
     fn same_files_same_bytes() {
         assert_eq!(archive(0), archive(0));
     }
