@@ -61,6 +61,16 @@ pub enum PriceFact {
     No { reason: &'static str, observed_at: Timestamp },
 }
 
+impl PriceFact {
+    /// When it ends, if that was told.
+    pub fn ends(&self) -> Option<Timestamp> {
+        match self {
+            PriceFact::Told { ends, .. } => *ends,
+            PriceFact::Unknown | PriceFact::No { .. } => None,
+        }
+    }
+}
+
 /// What asking for one row brought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Asked {

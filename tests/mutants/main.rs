@@ -32,6 +32,9 @@ const NUMBERS: By = Unit("stock::judge::tests::numbers");
 const UNNUMBERED: By = Unit("stock::judge::tests::unnumbered");
 const SNAPSHOTS: By = Unit("stock::judge::tests::snapshots");
 const LEDGER: By = Unit("stock::ledger");
+const CHANNEL_LOG: By = Unit("channel::log");
+const CHANNEL_MACHINE: By = Unit("channel::machine");
+const CHANNEL_MODEL: By = Unit("channel::reader");
 const SHARING: By = Unit("offer::sharing");
 const FILE_GUARD: By = Unit("channel::formats::guard");
 const PRICING: By = Unit("channel::pricing");
@@ -141,6 +144,15 @@ const TABLE: &[(Mutant, &[By])] = &[
     (Mutant::VisibleBeforeDurable, &[LEDGER]),
     (Mutant::AcknowledgedBeforeDurable, &[LEDGER]),
     (Mutant::EarlyIsNotHeld, &[LEDGER]),
+    (Mutant::ZeroWaitsItsTurn, &[CHANNEL_LOG]),
+    (Mutant::PurgedUnsaid, &[CHANNEL_LOG]),
+    (Mutant::VersionsBeginAnew, &[CHANNEL_MACHINE]),
+    (Mutant::DoubtIsNotHeld, &[CHANNEL_MACHINE]),
+    (Mutant::MassZeroUnguarded, &[CHANNEL_MACHINE]),
+    (Mutant::PurgeForgets, &[CHANNEL_MACHINE]),
+    (Mutant::PublishedBeforeDurable, &[CHANNEL_MODEL]),
+    (Mutant::ConsumedBeforeRows, &[CHANNEL_MODEL]),
+    (Mutant::LostVersionsStay, &[CHANNEL_MODEL]),
     (Mutant::BasketTrustsDoubt, &[Behaviour("ledger_in_offers")]),
     (Mutant::DoubtAnsweredFromBefore, &[Behaviour("ledger_in_offers")]),
     (Mutant::DoubtUnsaid, &[Behaviour("ledger_in_offers")]),
