@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use tokio::net::TcpListener;
 use tokio::task;
 use tokio_util::sync::CancellationToken;
@@ -42,6 +42,11 @@ impl Gateway {
     /// Ready when it returns. An ERP that is down keeps no gateway from starting.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let metrics = telemetry::start_metrics().context("metrics")?;
+        // Rather than a feed that says nothing: whoever configured one would wait for it.
+        ensure!(
+            config.channels.is_empty(),
+            "[[channels]]: they are checked, and not served yet: take them out to start"
+        );
         let clock = Clock::system();
         let connector = RestConnector::new(config.erp).context("erp")?;
         let data = config.data.as_deref().map(DataFolder::open).transpose().context("server.data")?;
